@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make               all programs and the library, in build/<compiler>/
+# make check         unit tests; no root, seconds
+# make e2e           end-to-end tests in network namespaces; root
+# make fuzz          each fuzzer for FUZZ_SECONDS (clang)
+# make bench         measurements, as ratios within one run; root
+# make bare          tests/demo and tests/all in a fresh Debian 12 root; root
+# make format        clang-format over the tree
+# make install       DESTDIR=, PREFIX=/usr/local, UNITDIR=, SYSCONFDIR=/etc
+#
+# CC=clang, SAN=address,undefined, WERROR=1, V=1 may be given to any of them;
+# each combination builds in a folder of its own.
+
+VERSION   = 0.1.0
+ifeq ($(origin CC),default)
+CC        = gcc
+endif
+SAN      ?=
+comma     = ,
+BUILD    ?= build/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+PREFIX   ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
+FUZZ_SECONDS ?= 60
+CFLAGS   ?= -O2 -g
+Q         = $(if $(V),,@)
+
+PROGRAMS  = gwd mapperd dnsagentd resolverd iprefctl
+# Pure files see no sockets, clock or libevent; they are held to -Wconversion.
+PURE      = $(patsubst %,$(BUILD)/%.o, \
+	$(addprefix libipref/,addr ref text msg table dns/screen dns/name) \
+	$(addprefix gwd/,packet header encap decap cksum icmp frag pmtu) \
+	$(addprefix mapperd/,entry allot hostset) \
+	$(addprefix dnsagentd/,zone quorum) \
+	$(addprefix resolverd/,cache answer))
+
+LIBS_libipref  = -levent -lconfig -ljansson -lsystemd
+LIBS_gwd       = -levent -ljansson -lmnl
+LIBS_mapperd   = -levent -levent_pthreads -ljansson -lsqlite3 -lpthread
+LIBS_dnsagentd = -levent -ljansson -lldns
+LIBS_resolverd = -levent -ljansson -lldns
+LIBS_iprefctl  = -ljansson
+
+WARN      = -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes \
+	$(if $(WERROR),-Werror)
+SANFLAGS  = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all)
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -MMD -MP -I. \
+	-D_GNU_SOURCE -DIPREF_VERSION='"$(VERSION)"' \
+	-DIPREF_SYSCONFDIR='"$(SYSCONFDIR)"'
+ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -Wl,-rpath,'$$ORIGIN/../lib'
+
+objs      = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+SONAME    = libipref.so.0
+LIB       = $(BUILD)/lib/$(SONAME)
+DNSLIB    = $(BUILD)/libipref/dns.a
+TESTS     = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
+FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
+
+.PHONY: all check e2e fuzz fuzzers bench bare format install clean tests
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SECONDEXPANSION:
+
+all: $(LIB) $(PROGRAMS:%=$(BUILD)/bin/%)
+
+$(PURE): WARN += -Wconversion
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC      $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(LIB): $(call objs,libipref)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LD      $@")
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) $(ALL_LDFLAGS) -o $@ $^ \
+		$(LIBS_libipref)
+	$(Q)ln -sf $(SONAME) $(@D)/libipref.so
+
+$(DNSLIB): $$(call objs,libipref/dns)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# All of a program but its main.o, for the program and for its tests.
+$(PROGRAMS:%=$(BUILD)/%.a): $(BUILD)/%.a: \
+		$$(filter-out $(BUILD)/%/main.o,$$(call objs,%))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+link      = $(CC) $(ALL_LDFLAGS) -o $@ $(1) -L$(BUILD)/lib -lipref
+dnslib    = $(if $(filter dnsagentd resolverd dns,$(1)),$(DNSLIB))
+
+$(PROGRAMS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: $(BUILD)/%/main.o \
+		$(BUILD)/%.a $$(call dnslib,%) $(LIB)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LD      $@")
+	$(Q)$(call link,$(filter %.o %.a,$^)) $(LIBS_$*)
+
+# tests/unit/DIR/test_FILE.c may use DIR's code, libipref, and nothing else.
+testdir   = $(notdir $(patsubst %/,%,$(dir $(1))))
+testlib   = $(if $(filter $(PROGRAMS),$(1)),$(BUILD)/$(1).a) $(call dnslib,$(1))
+testlibs  = $(LIBS_$(1)) $(if $(filter dns,$(1)),-lldns) -levent -ljansson
+
+$(TESTS): $$@.o $$(call testlib,$$(call testdir,$$@)) $(LIB)
+	@$(if $(V),,echo "  LD      $@")
+	$(Q)$(call link,$(filter %.o %.a,$^)) -Wl,-rpath,$(abspath $(BUILD)/lib) \
+		-lcheck -lsubunit -lm -lrt -lpthread $(call testlibs,$(call testdir,$@))
+
+$(FUZZERS): $$@.o $$(call testlib,$$(call testdir,$$@)) $(LIB)
+	@$(if $(V),,echo "  LD      $@")
+	$(Q)$(call link,$(filter %.o %.a,$^)) -fsanitize=fuzzer \
+		-Wl,-rpath,$(abspath $(BUILD)/lib) \
+		$(call testlibs,$(call testdir,$@))
+
+tests: $(TESTS)
+fuzzers: $(FUZZERS)
+
+check: all tests
+	$(Q)tests/run-unit $(BUILD)
+
+e2e: all
+	$(Q)tests/run-e2e $(BUILD)
+
+fuzz:
+	$(Q)$(MAKE) --no-print-directory CC=clang \
+		SAN=fuzzer-no-link,address,undefined fuzzers
+	$(Q)tests/run-fuzz build/clang-fuzzer-no-link-address-undefined \
+		$(FUZZ_SECONDS)
+
+bench: all
+	$(Q)tests/run-bench $(BUILD)
+
+bare:
+	$(Q)tests/bare
+
+format:
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
+		$(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/libipref \
+		$(DESTDIR)$(PREFIX)/include/proto $(DESTDIR)$(UNITDIR) \
+		$(DESTDIR)$(SYSCONFDIR)/ipref $(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	install -m 755 $(filter-out %/iprefctl,$(PROGRAMS:%=$(BUILD)/bin/%)) \
+		$(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(BUILD)/bin/iprefctl $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libipref.so
+	install -m 644 libipref/*.h $(DESTDIR)$(PREFIX)/include/libipref
+	install -m 644 proto/mapper.def $(DESTDIR)$(PREFIX)/include/proto
+	for unit in etc/*.service; do \
+		sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' \
+			"$$unit" >$(DESTDIR)$(UNITDIR)/"$${unit##*/}" || exit 1; \
+	done
+	install -m 644 etc/sysusers.d/ipref.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	install -m 644 etc/tmpfiles.d/ipref.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	install -m 644 etc/ipref.conf $(DESTDIR)$(SYSCONFDIR)/ipref/ipref.conf.example
+	install -m 644 etc/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
