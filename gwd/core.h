@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the pure core of gwd works on and gives back.
+ *
+ * Translation is a function of (packet, mappings, settings): encap() and
+ * decap() read a packet, look up the mappings and write a packet into the
+ * caller's buffer, or give a reason from proto/drops.def. They see no sockets,
+ * no clock, no random numbers; they allocate nothing and keep nothing.
+ */
+#ifndef GWD_CORE_H
+#define GWD_CORE_H
+
+#include "libipref/addr.h"
+#include "libipref/base.h"
+#include "libipref/ref.h"
+
+struct maps;
+struct map;
+
+enum drop {
+	DROP_NONE,
+#define DROP(name, label, help) DROP_##name,
+#include "proto/drops.def"
+#undef DROP
+	DROP_N
+};
+
+/* The label of a reason ("too_short") and what it means; static text. */
+const char *drop_label(enum drop d);
+const char *drop_help(enum drop d);
+
+struct gw_settings {
+	uint8_t local_ver, tunnel_ver; /* 4 or 6 */
+	struct addr pub;	       /* public address; zeros: not known */
+	struct addr own_local;	       /* the gateway on the local network */
+	struct ref own_ref;
+	struct prefix encode_net;
+	bool dec_ttl;
+};
+
+/* What the mapper is to be asked before this packet can go on. The reason is
+ * then SRC_UNKNOWN, DST_UNKNOWN or EA_REFUSED: what it is dropped for when the
+ * answer is no. */
+enum ask {
+	ASK_NOTHING,
+	ASK_REF,    /* GET_REF: a reference for our host `addr` */
+	ASK_EA,	    /* GET_EA: an ea for the remote host `addr` + `ref` */
+	ASK_LOOKUP, /* LOOKUP_EA: who stands behind ea `addr` */
+};
+
+/* Who is to be told about a drop: an ICMP error of ours, in `out`. */
+enum reply {
+	REPLY_NONE,
+	REPLY_LOCAL, /* out is an IP packet for the local network */
+	REPLY_PEER,  /* out is an IPREF packet for `peer` */
+};
+
+struct packet_in {
+	const uint8_t *p; /* the packet as read; borrowed */
+	size_t len;
+	struct addr from; /* decap: the datagram's source address */
+	uint32_t number;  /* the caller's counter: for identifications that
+			   * have to be made up (RFC 6864) */
+};
+
+struct packet_out {
+	uint8_t *p;  /* the caller's buffer */
+	size_t size; /* its room */
+	size_t len;  /* bytes written: the packet, or the reply */
+
+	enum drop drop;	  /* DROP_NONE: out is the translated packet */
+	enum reply reply; /* with a drop: out is an ICMP error */
+	enum ask ask;	  /* with a drop: ask, then translate again */
+	struct addr addr; /* of the question */
+	struct ref ref;	  /* of the question */
+	struct addr peer; /* out goes to this context address (encap, and
+			   * REPLY_PEER) */
+	bool peer_ok;	  /* decap: the sender passed the checks that
+			   * let it teach us its port */
+	bool from_self;	  /* decap: the packet's source is our own local
+			   * address (IPv4 may need a raw socket) */
+	const struct map *used[2]; /* entries that chose the addresses
+				    * (source, destination), or NULL */
+};
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * gwd's copy of the mappings.
+ *
+ * Remote entries (ea, gw, ref) are found by ea and by (gw, ref); local entries
+ * (ip, gw, ref) by (gw, ref) and, for the source of leaving packets, by ip: the
+ * listed one with our own context that has been in force longest, the lowest
+ * reference of equals, a dynamic one only when there is no listed one
+ * (spec/concepts.md). A gw of zeros in an entry means the own context; it is
+ * stored as the public address when there is one. One writer; lookups give
+ * pointers that hold until the next change.
+ */
+#ifndef GWD_MAPS_H
+#define GWD_MAPS_H
+
+#include "gwd/core.h"
+#include "libipref/msg.h"
+
+struct maps;
+
+struct map {
+	struct addr local; /* ea (remote) or ip (local) */
+	struct addr gw;	   /* zeros only when no public address is set */
+	struct ref ref;
+	uint64_t born;	/* revision that made it */
+	uint32_t flags; /* MSG_ENTRY_* */
+	uint32_t epoch; /* of the copy that named it last; see maps_sweep() */
+	bool remote;	/* local is an ea */
+};
+
+/* At most max entries. NULL: no memory. pub: our public address (zeros: not
+ * known); copied. */
+struct maps *maps_new(const struct addr *pub, size_t max) MUSTCHECK;
+void maps_free(struct maps *m);
+
+/* Lookups; NULL: none. */
+const struct map *maps_by_ea(const struct maps *m, const struct addr *ea);
+const struct map *maps_remote(
+	const struct maps *m, const struct addr *gw, const struct ref *ref);
+/* The entry that gives packets from ip their source. */
+const struct map *maps_by_ip(const struct maps *m, const struct addr *ip);
+/* Of our hosts; only entries with our own context match, unless no public
+ * address is set (then any context, our own first). */
+const struct map *maps_local(const struct maps *m, const struct ref *ref);
+
+/* Adds or replaces. An entry whose ea, or whose (gw, ref), led elsewhere
+ * replaces that one. 0, -EINVAL (neither or both of ea and ip), -ENOSPC,
+ * -ENOMEM. */
+int maps_set(struct maps *m, const struct msg_entry *e) MUSTCHECK;
+/* Removes the entry with this key, if any. */
+void maps_del(struct maps *m, const struct arec *key);
+/* A full copy: begin, then maps_set() for each entry, then sweep removes what
+ * was there before begin and has not been set since. */
+void maps_begin(struct maps *m);
+void maps_sweep(struct maps *m);
+
+/* Notes that an entry carried a packet (once until it is taken). */
+void maps_used(struct maps *m, const struct map *e);
+/* Takes up to n noted entries as records for FEED_USED; returns how many. */
+size_t maps_take_used(struct maps *m, struct arec *out, size_t n);
+size_t maps_count(const struct maps *m, bool remote);
+
+#endif
