@@ -58,7 +58,7 @@ DNSLIB    = $(BUILD)/libipref/dns.a
 TESTS     = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
 FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 
-.PHONY: all check e2e fuzz fuzzers bench bare format install clean tests
+.PHONY: all check e2e fuzz fuzzers bench bare format install clean tests print-pure
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -134,6 +134,9 @@ bench: all
 
 bare:
 	$(Q)tests/bare
+
+print-pure:
+	@echo $(PURE)
 
 format:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
