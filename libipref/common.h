@@ -19,7 +19,9 @@ struct common_conf {
 	struct ref gateway_ref;	  /* own reference */
 	struct prefix encode_net;
 	char *mapper_socket;
-	char *control;	    /* control socket; NULL: /run/ipref/<daemon>.ctl */
+	/* Directory of the control sockets, each <daemon>.ctl; row
+	 * "control-dir", default "/run/ipref". */
+	char *control_dir;
 	uint64_t log_level; /* enum log_level */
 	struct conf_list
 		debug; /* parts of deployed programs; any: debug level */
