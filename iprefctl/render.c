@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* JSON as text for people. Widths are counted in bytes: all that daemons say
+ * is ASCII, but for names, which are shown as they are. */
+#include "iprefctl/render.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define VALUE_MAX   1100 /* a DNS name with every byte escaped */
+#define COLUMNS_MAX 16
+
+const char *
+render_value(const json_t *value, char *buf, size_t size)
+{
+	size_t i;
+
+	if (json_is_string(value))
+		snprintf(buf, size, "%s", json_string_value(value));
+	else if (json_is_integer(value))
+		snprintf(buf, size, "%" JSON_INTEGER_FORMAT,
+			json_integer_value(value));
+	else if (json_is_real(value))
+		snprintf(buf, size, "%g", json_real_value(value));
+	else if (json_is_boolean(value))
+		snprintf(buf, size, "%s", json_is_true(value) ? "yes" : "no");
+	else
+		snprintf(buf, size, "-");
+	for (i = 0; buf[i]; i++)
+		if ((unsigned char)buf[i] < 0x20 || buf[i] == 0x7f)
+			buf[i] = '?';
+	if (!*buf)
+		snprintf(buf, size, "-");
+	return buf;
+}
+
+const char *
+render_duration(uint64_t seconds, char *buf, size_t size)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *name;
+	} units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(units) - 1; i++)
+		if (seconds >= units[i].seconds)
+			break;
+	if (i == ARRAY_LEN(units) - 1)
+		snprintf(buf, size, "%" PRIu64 " s", seconds);
+	else
+		snprintf(buf, size, "%" PRIu64 " %s %" PRIu64 " %s",
+			seconds / units[i].seconds, units[i].name,
+			seconds % units[i].seconds / units[i + 1].seconds,
+			units[i + 1].name);
+	return buf;
+}
+
+static const json_t *
+cell(const json_t *row, const struct column *column)
+{
+	const json_t *value;
+	size_t k;
+
+	for (k = 0; k < ARRAY_LEN(column->keys) && column->keys[k]; k++) {
+		value = json_object_get(row, column->keys[k]);
+		if (value && !json_is_null(value))
+			return value;
+	}
+	return NULL;
+}
+
+void
+render_table(FILE *out, const json_t *rows, const struct column *columns,
+	size_t n_columns, int indent)
+{
+	size_t width[COLUMNS_MAX], r, c, len;
+	char buf[VALUE_MAX];
+	const json_t *row;
+
+	if (n_columns > COLUMNS_MAX)
+		n_columns = COLUMNS_MAX;
+	for (c = 0; c < n_columns; c++)
+		width[c] = strlen(columns[c].heading);
+	json_array_foreach (rows, r, row)
+		for (c = 0; c < n_columns; c++) {
+			len = strlen(render_value(
+				cell(row, &columns[c]), buf, sizeof(buf)));
+			if (len > width[c])
+				width[c] = len;
+		}
+	fprintf(out, "%*s", indent, "");
+	for (c = 0; c < n_columns; c++)
+		fprintf(out, "%-*s%s", c + 1 < n_columns ? (int)width[c] : 0,
+			columns[c].heading, c + 1 < n_columns ? "  " : "\n");
+	json_array_foreach (rows, r, row) {
+		if (!json_is_object(row))
+			continue;
+		fprintf(out, "%*s", indent, "");
+		for (c = 0; c < n_columns; c++)
+			fprintf(out, "%-*s%s",
+				c + 1 < n_columns ? (int)width[c] : 0,
+				render_value(cell(row, &columns[c]), buf,
+					sizeof(buf)),
+				c + 1 < n_columns ? "  " : "\n");
+	}
+}
+
+/* A table whose columns are the members of the first row. */
+static void
+render_rows(FILE *out, const json_t *rows, int indent)
+{
+	struct column columns[COLUMNS_MAX] = {0};
+	json_t *first = json_array_get(rows, 0);
+	const char *key;
+	json_t *value;
+	size_t n = 0;
+
+	json_object_foreach (first, key, value)
+		if (n < COLUMNS_MAX)
+			columns[n++] = (struct column){key, {key}};
+	render_table(out, rows, columns, n, indent);
+}
+
+void
+render_object(FILE *out, const json_t *object, int indent)
+{
+	char buf[VALUE_MAX];
+	const char *key;
+	json_t *value;
+	int width = 0;
+
+	/* jansson's loop wants a pointer that is not const, but only reads. */
+	json_object_foreach ((json_t *)object, key, value)
+		if (!json_is_object(value) && (int)strlen(key) > width)
+			width = (int)strlen(key);
+	json_object_foreach ((json_t *)object, key, value) {
+		if (json_is_object(value)) {
+			fprintf(out, "%*s%s:\n", indent, "", key);
+			render_object(out, value, indent + 2);
+		} else if (json_is_array(value) &&
+			   json_is_object(json_array_get(value, 0))) {
+			fprintf(out, "%*s%s:\n", indent, "", key);
+			render_rows(out, value, indent + 2);
+		} else if (!json_is_array(value)) {
+			fprintf(out, "%*s%-*s  %s\n", indent, "", width, key,
+				render_value(value, buf, sizeof(buf)));
+		}
+	}
+}
