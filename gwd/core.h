@@ -38,6 +38,11 @@ struct gw_settings {
 	bool dec_ttl;
 };
 
+/* Room that is always enough in out->p: for a packet of n bytes n + GW_GROWTH,
+ * and GW_REPLY_MAX for an ICMP error of ours. With less, DROP_NO_ROOM. */
+#define GW_GROWTH    228 /* a header for each of three levels */
+#define GW_REPLY_MAX 664 /* header, ICMP, 576 bytes quoted, rounded up */
+
 /* What the mapper is to be asked before this packet can go on. The reason is
  * then SRC_UNKNOWN, DST_UNKNOWN or EA_REFUSED: what it is dropped for when the
  * answer is no. */
@@ -77,8 +82,9 @@ struct packet_out {
 			   * REPLY_PEER) */
 	bool peer_ok;	  /* decap: the sender passed the checks that
 			   * let it teach us its port */
-	bool from_self;	  /* decap: the packet's source is our own local
-			   * address (IPv4 may need a raw socket) */
+	bool from_self;	  /* out is for the local network and its source is
+			   * our own local address: decap, and REPLY_LOCAL of
+			   * either (IPv4 may need a raw socket) */
 	const struct map *used[2]; /* entries that chose the addresses
 				    * (source, destination), or NULL */
 };
