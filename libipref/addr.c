@@ -318,7 +318,9 @@ prefix_mask(const struct prefix *p, size_t i)
 {
 	size_t bits = p->len > i * 8 ? p->len - i * 8 : 0;
 
-	return bits >= 8 ? 0xff : (uint8_t)(0xff00 >> bits);
+	if (bits >= 8)
+		return 0xff;
+	return (uint8_t)(0xff00 >> bits);
 }
 
 bool

@@ -104,7 +104,9 @@ rbuf_be16(struct rbuf *r)
 {
 	const uint8_t *p = rbuf_take(r, 2);
 
-	return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+	if (!p)
+		return 0;
+	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
 static inline uint32_t
@@ -121,8 +123,14 @@ rbuf_be32(struct rbuf *r)
 static inline uint64_t
 rbuf_be64(struct rbuf *r)
 {
-	uint64_t high = rbuf_be32(r);
+	uint64_t high;
 
+	/* Half of a number is no number. */
+	if (rbuf_left(r) < 8) {
+		rbuf_fail(r);
+		return 0;
+	}
+	high = rbuf_be32(r);
 	return high << 32 | rbuf_be32(r);
 }
 
@@ -229,6 +237,10 @@ wbuf_be32(struct wbuf *w, uint64_t v)
 static inline void
 wbuf_be64(struct wbuf *w, uint64_t v)
 {
+	if (w->size - w->len < 8) {
+		w->bad = true;
+		return;
+	}
 	wbuf_be32(w, v >> 32);
 	wbuf_be32(w, v & UINT32_MAX);
 }
