@@ -30,7 +30,7 @@ PROGRAMS  = gwd mapperd dnsagentd resolverd iprefctl
 # Pure files see no sockets, clock or libevent; they are held to -Wconversion.
 PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix libipref/,addr ref text msg table dns/screen dns/name) \
-	$(addprefix gwd/,packet header encap decap cksum icmp frag pmtu) \
+	$(addprefix gwd/,packet header encap decap cksum l4 icmp frag pmtu) \
 	$(addprefix mapperd/,entry allot hostset) \
 	$(addprefix dnsagentd/,zone quorum) \
 	$(addprefix resolverd/,cache answer))
@@ -56,6 +56,7 @@ SONAME    = libipref.so.0
 LIB       = $(BUILD)/lib/$(SONAME)
 DNSLIB    = $(BUILD)/libipref/dns.a
 TESTS     = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
+MANPAGES  = $(PROGRAMS:%=$(BUILD)/man/%.8)
 FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 
 .PHONY: all check e2e fuzz fuzzers bench bare format install clean tests print-pure
@@ -63,7 +64,7 @@ FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 .SECONDARY:
 .SECONDEXPANSION:
 
-all: $(LIB) $(PROGRAMS:%=$(BUILD)/bin/%)
+all: $(LIB) $(PROGRAMS:%=$(BUILD)/bin/%) $(MANPAGES)
 
 $(PURE): WARN += -Wconversion
 
@@ -97,6 +98,12 @@ $(PROGRAMS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: $(BUILD)/%/main.o \
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD      $@")
 	$(Q)$(call link,$(filter %.o %.a,$^)) $(LIBS_$*)
+
+# The options of a manual page are those that the program's table names.
+$(BUILD)/man/%.8: etc/man/%.8.in $(BUILD)/bin/%
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/bin/$* --help-mdoc >$@.options
+	$(Q)sed -e '/^@OPTIONS@$$/{' -e 'r $@.options' -e 'd' -e '}' $< >$@
 
 # tests/unit/DIR/test_FILE.c may use DIR's code, libipref, and nothing else.
 testdir   = $(notdir $(patsubst %/,%,$(dir $(1))))
@@ -161,7 +168,7 @@ install: all
 	install -m 644 etc/sysusers.d/ipref.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	install -m 644 etc/tmpfiles.d/ipref.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	install -m 644 etc/ipref.conf $(DESTDIR)$(SYSCONFDIR)/ipref/ipref.conf.example
-	install -m 644 etc/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 $(MANPAGES) $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:
 	rm -rf build
