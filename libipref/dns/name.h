@@ -39,8 +39,6 @@ const char *name_format(const struct name *n, char buf[NAME_TEXT_MAX]);
 struct name name_get(struct rbuf *msg);
 /* As name_get() for names that may not be compressed: a pointer marks. */
 struct name name_get_plain(struct rbuf *r);
-/* Consumes a name as name_get() would and checks as much, but for copying. */
-void name_skip(struct rbuf *msg);
 /* Uncompressed wire form. No name marks the cursor. */
 void name_put(struct wbuf *w, const struct name *n);
 
