@@ -111,36 +111,40 @@ enum msg_error {
 
 struct msg {
 	enum msg_mode mode;
-	uint8_t cmd;		      /* enum msg_cmd */
-	uint16_t id;		      /* 0: not used for requests */
-	struct msg_mark mark;	      /* M */
-	uint32_t count;		      /* B, U: batch id, record count, number */
-	uint64_t hash;		      /* H */
-	uint64_t store;		      /* I */
-	uint64_t revision;	      /* R */
-	struct msg_str str;	      /* S */
-	struct msg_str local, domain; /* O */
-	struct msg_profile profile;   /* P */
-	size_t n;		      /* records of A, A*, X* */
-	const uint8_t *raw;	      /* decoded: the records' bytes, for
-				       * msg_arec() and msg_entry() */
-	struct msg_format fmt;	      /* decoded: how raw is laid out */
-	const struct arec *arecs;     /* to encode: n of them */
+	uint8_t cmd;			 /* enum msg_cmd */
+	uint16_t id;			 /* 0: not used for requests */
+	struct msg_mark mark;		 /* M */
+	uint32_t count;			 /* B, C, U: batch id, records, kind */
+	uint64_t hash;			 /* H */
+	uint64_t store;			 /* I */
+	uint64_t revision;		 /* R */
+	struct msg_str str;		 /* S */
+	struct msg_str local, domain;	 /* O */
+	struct msg_profile profile;	 /* P */
+	size_t n;			 /* records of A, A*, X* */
+	const uint8_t *raw;		 /* decoded: the records' bytes, for
+					  * msg_arec() and msg_entry() */
+	struct msg_format fmt;		 /* decoded: how raw is laid out */
+	const struct arec *arecs;	 /* to encode: n of them */
 	const struct msg_entry *entries; /* to encode: n of them */
 };
 
 /* Decodes one packet. fmt says what the connection speaks; with
  * MSG_DIALECT_UNKNOWN the packet's byte 4 decides and the answer is in
- * m->fmt.dialect. On an error m holds the header as far as it could be read. */
+ * m->fmt.dialect. On an error m holds the header as far as it could be read.
+ * m->id may be 0: deployed mappers answer that too. */
 enum msg_error msg_decode(struct msg *m, const struct msg_format *fmt,
 	const uint8_t *pkt, size_t len) MUSTCHECK;
-/* Record i (< m->n) of a decoded message. */
+/* Record i of a decoded message (all zeros unless i < m->n). */
 struct arec msg_arec(const struct msg *m, size_t i);
 struct msg_entry msg_entry(const struct msg *m, size_t i);
 
 /* Encodes m into buf; *len receives the packet's bytes. A message that its row
- * does not allow is MSG_BAD_ITEMS or MSG_BAD_MODE. Decoded messages encode to
- * the same bytes (arecs and entries NULL: raw is copied, in m->fmt's form). */
+ * does not allow is MSG_BAD_ITEMS or MSG_BAD_MODE; addresses of other versions
+ * than fmt's are MSG_BAD_ITEMS. What its row does not name is left out, so that
+ * an answer can begin as a copy of the request. Decoded messages encode to the
+ * same bytes, but for padding, or into the other dialect (arecs and entries
+ * NULL: the records are taken from raw, which is of the same kind still). */
 enum msg_error msg_encode(const struct msg *m, const struct msg_format *fmt,
 	uint8_t *buf, size_t size, size_t *len) MUSTCHECK;
 
@@ -163,12 +167,14 @@ void msg_format_text(const struct msg *m, char *buf, size_t size);
 
 /* The hash of a set of host records (mapper.md, "MC_HOST_DATA"): sorts arecs
  * in place by gw (numeric, IPv4 first) and reference, then ip; drops nothing:
- * the caller passes distinct records. */
+ * the caller passes distinct records, whose zero addresses have their
+ * version. */
 uint64_t msg_set_hash(struct arec *arecs, size_t n);
 #define MSG_EMPTY_SET_HASH UINT64_C(0xcbf29ce484222325)
 int arec_cmp(const void *a, const void *b); /* the order above, for qsort */
 
-/* Copies an item O into a source; false when a part has a NUL byte. */
+/* Copies an item O into a source, in lower case and without last dots; false
+ * when a part has a NUL byte or a colon, or is empty then. */
 bool msg_source(const struct msg *m, struct source *s) MUSTCHECK;
 /* Fills item O from a source, which m then borrows. */
 void msg_set_source(struct msg *m, const struct source *s);
