@@ -29,7 +29,7 @@ Q         = $(if $(V),,@)
 PROGRAMS  = gwd mapperd dnsagentd resolverd iprefctl
 # Pure files see no sockets, clock or libevent; they are held to -Wconversion.
 PURE      = $(patsubst %,$(BUILD)/%.o, \
-	$(addprefix libipref/,addr ref text msg msg_item table dns/screen dns/name dns/message) \
+	$(addprefix libipref/,addr ref text msg msg_item table dns/screen dns/name dns/message dns/xfr) \
 	$(addprefix gwd/,packet header encap decap cksum l4 icmp frag pmtu) \
 	$(addprefix mapperd/,entry allot hostset) \
 	$(addprefix dnsagentd/,zone quorum) \
