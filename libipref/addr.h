@@ -58,6 +58,8 @@ bool addr_eq(const struct addr *a, const struct addr *b);
 int addr_cmp(const struct addr *a, const struct addr *b);
 /* All bytes zero (of any version, also of 0). */
 bool addr_is_zero(const struct addr *a);
+/* Of these four a v4-mapped IPv6 address (::ffff:127.0.0.1) is what its IPv4
+ * address is: that is where a socket would send to. */
 bool addr_is_loopback(const struct addr *a);
 bool addr_is_link_local(const struct addr *a);
 bool addr_is_multicast(const struct addr *a);

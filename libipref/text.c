@@ -354,7 +354,8 @@ hosts_check(const struct hosts_line *h, const struct prefix *encode,
 				    : check_ext(h, encode);
 }
 
-/* A domain of a source into out: visible signs, lower case, no last dot. */
+/* A domain of a source into out, lower case, without its last dot: visible
+ * signs, no empty label. */
 static bool
 source_domain(char out[256], struct span s)
 {
@@ -362,10 +363,12 @@ source_domain(char out[256], struct span s)
 
 	if (s.len && s.p[s.len - 1] == '.')
 		s.len--;
-	if (!s.len || s.len > 255)
+	if (!s.len || s.len > 255 || s.p[s.len - 1] == '.')
 		return false;
 	for (i = 0; i < s.len; i++) {
 		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == ':')
+			return false;
+		if (s.p[i] == '.' && (!i || s.p[i - 1] == '.'))
 			return false;
 		out[i] = lower(s.p[i]);
 	}

@@ -3,6 +3,10 @@
  * Text that people write: AA strings, hosts-file lines, sources
  * (spec/text-formats.md). Parsers only: they look at nothing but their text,
  * log nothing and say in an enum what is wrong.
+ *
+ * References in them are taken in the forms that deployed programs read, too:
+ * no commas, no dots (ref_parse() takes those), so that what we serve means
+ * the same to everybody.
  */
 #ifndef LIBIPREF_TEXT_H
 #define LIBIPREF_TEXT_H
@@ -27,10 +31,12 @@ enum aa_result {
 
 /* One character-string of a TXT record (raw bytes, not escaped). Whether the
  * values can be used (reference 0, context not global unicast) is the
- * caller's: see aa_usable(). */
+ * caller's: see aa_usable(). A name has labels of letters, digits, "-" and "_",
+ * the last one no number. Not AA_OK: *aa is zero. */
 enum aa_result aa_parse(struct aa *aa, const char *s, size_t len) MUSTCHECK;
 /* Reference not 0 and a given context address global unicast; a context by
- * name passes (its addresses are checked when they are known). */
+ * name passes (its addresses are checked when they are known). An all-zeros
+ * context is not usable here; to an agent it is the mapper's own. */
 bool aa_usable(const struct aa *aa);
 
 enum hosts_kind {
@@ -53,8 +59,10 @@ struct hosts_line {
 /* One line without its newline. Checks syntax only; hosts_check() the rest. */
 void hosts_parse(struct hosts_line *h, const char *line, size_t len);
 /* What spec/text-formats.md refuses for a network: versions, not global
- * unicast, inside/outside the encoding network, reference 0, second-byte rule.
- * Returns NULL or the reason as static text. */
+ * unicast, inside/outside the encoding network, reference 0, second-byte rule;
+ * for EXT also the network's all-zeros and the gateway's own local address and
+ * an all-zeros context. Whether the context of an EXT is our own public address
+ * is the caller's. Returns NULL or the reason as static text. */
 const char *hosts_check(const struct hosts_line *h, const struct prefix *encode,
 	uint8_t tunnel_ver);
 
@@ -64,7 +72,8 @@ struct source {
 	char domain[256]; /* the public domain, with NUL */
 };
 
-/* Both parts 1 to 255 bytes; a trailing dot and upper case are taken off. */
+/* Both parts 1 to 255 bytes of visible ASCII without ":" and empty labels; one
+ * trailing dot and upper case are taken off. */
 bool source_parse(struct source *s, const char *text, size_t len) MUSTCHECK;
 #define SOURCE_TEXT_MAX 512
 const char *source_format(const struct source *s, char buf[SOURCE_TEXT_MAX]);
