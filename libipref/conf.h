@@ -44,24 +44,30 @@ enum {
 	CONF_CLAMP = 4,	   /* UINT: out of range becomes the nearest (deployed
 			    * programs do so), said in the log */
 	CONF_NO_COMMA = 8, /* LIST: an option's value is one item */
+	CONF_LENIENT = 16, /* UINT: an option's value that is no number or out
+			    * of range gives the default (deployed programs do
+			    * so), said in the log; the file stays strict */
 };
 
 struct conf_row {
 	const char *name; /* "gateway-port": in the file and as an option */
 	enum conf_type type;
 	size_t off;	   /* offsetof() the field in the struct */
-	uint64_t min, max; /* UINT */
+	uint64_t min, max; /* UINT; max of 0: no bound */
 	const char *def;   /* default as text, parsed like a value; NULL:
 			    * zero, empty */
 	unsigned flags;	   /* CONF_* */
 	const char *arg;   /* what --help calls the value: "ADDRESS" */
 	const char *help;  /* one sentence, lower case, no full stop */
 	/* A check of this value beyond its type: NULL, or the reason why it is
-	 * refused (static text). field points to the parsed field. */
+	 * refused (static text). field points to the parsed field (STRING: a
+	 * char **). Defaults pass it too. */
 	const char *(*check)(const void *field);
 };
 
-/* Rows of one section of the file. Several may be given for one section. */
+/* Rows of one section of the file. Several may be given for one section. A
+ * name stands once in all tables of a daemon. What may be in `common` may be in
+ * the daemon's own section too, and wins there. */
 struct conf_table {
 	const char *section; /* "common", "gwd" */
 	const struct conf_row *rows;
@@ -76,7 +82,11 @@ struct conf_spec {
 	const struct conf_table *tables;
 	size_t n_tables;
 	size_t size; /* of the settings struct */
-	/* All values together: NULL or the reason; for contradictions. */
+	/* All values together: NULL or the reason; for contradictions. One that
+	 * begins with a setting's name is said with its place. May fill
+	 * fields from others (of its own struct, which is not const then), must
+	 * not allocate, and gives the same when called again: a reload checks
+	 * the values that it has merged once more. */
 	const char *(*check)(const void *settings);
 	const char *default_file; /* "/etc/ipref/ipref.conf"; may be absent
 				   * unless --config names it */
@@ -97,6 +107,7 @@ struct conf {
 	size_t n_operands;
 	char *file;		     /* read, or NULL; owned */
 	struct conf_origin *origins; /* private: where each value came from */
+	struct conf_list notes;	     /* private: for conf_say_notes() */
 };
 
 /* Built in besides the rows: --config FILE, --check-config, --help, --version.
@@ -104,9 +115,13 @@ struct conf {
  * (logging is not set up yet). */
 enum conf_action conf_load(struct conf *c, const struct conf_spec *spec,
 	void *settings, int argc, char **argv) MUSTCHECK;
+/* Says in the log what was taken and means nothing, or was moved into its
+ * range; after log_init(). */
+void conf_say_notes(const struct conf *c);
 /* Reads file and options again: 0 and the reloadable fields are changed as one
  * (changes of others are said in the log and not taken); -EINVAL: everything
- * stays as it was, the reason is in the log. */
+ * stays as it was, the reason is in the log. Strings and lists that did not
+ * change keep their addresses. */
 int conf_reload(struct conf *c) MUSTCHECK;
 /* Frees what the settings own. */
 void conf_fini(struct conf *c);

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control socket's server, on libevent's evhttp.
+ *
+ * evhttp has no bound on its connections and does not tell when one ends. So
+ * each connection's bufferevent is a filter that changes nothing, and whose end
+ * libevent reports: the gate counts them and stops accepting while it is full.
+ * libevent frees bufferevents late, maybe only with the event base, so the gate
+ * outlives the ctl until the last of them is gone.
+ */
+#include "libipref/ctl.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libipref/log.h"
+
+#define MAX_CONNS    64
+#define MAX_ROWS     64 /* registered things of one kind: ours, few */
+#define IDLE_SECONDS 30
+#define MAX_HEADERS  8192
+#define MAX_BODY     4096
+#define BACKLOG	     128
+
+#define TEXT_METRICS "text/plain; version=0.0.4; charset=utf-8"
+#define TEXT_PLAIN   "text/plain; charset=utf-8"
+#define TEXT_JSON    "application/json"
+
+/* Of all the methods that evhttp knows, so that it gives us all of them. */
+#define ALL_METHODS                                                            \
+	(EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | \
+		EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |    \
+		EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH)
+
+/* Freed when neither the ctl nor a connection needs it. */
+struct gate {
+	struct event_base *base;
+	struct evconnlistener *listener; /* NULL: the ctl is gone */
+	size_t n;			 /* connections */
+};
+
+struct status_row {
+	const char *name;
+	ctl_status_fn fn;
+	void *arg;
+};
+
+struct metrics_row {
+	ctl_metrics_fn fn;
+	void *arg;
+};
+
+struct page_row {
+	const char *path, *content_type;
+	ctl_page_fn fn;
+	void *arg;
+};
+
+struct ctl {
+	struct evhttp *http;
+	struct gate *gate;
+	char *path;	     /* unlinked at the end; NULL: not bound yet */
+	dev_t dev;	     /* of the socket, to unlink no other's */
+	ino_t ino;	     /* likewise */
+	const char *program; /* borrowed */
+	uint64_t start_ms;
+	struct status_row status[MAX_ROWS];
+	struct metrics_row metrics[MAX_ROWS];
+	struct page_row pages[MAX_ROWS];
+	size_t n_status, n_metrics, n_pages;
+};
+
+struct ctl_metrics {
+	struct evbuffer *body;
+	const char *name; /* of the metric whose samples follow */
+};
+
+static void
+gate_free_if_unused(struct gate *gate)
+{
+	if (!gate->listener && gate->n == 0)
+		free(gate);
+}
+
+static void
+on_conn_gone(void *arg)
+{
+	struct gate *gate = arg;
+
+	gate->n--;
+	if (gate->listener)
+		evconnlistener_enable(gate->listener);
+	gate_free_if_unused(gate);
+}
+
+static struct bufferevent *
+on_conn_new(struct event_base *base, void *arg)
+{
+	struct gate *gate = arg;
+	struct bufferevent *socket, *filter;
+
+	socket = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	if (!socket)
+		return NULL;
+	filter = bufferevent_filter_new(
+		socket, NULL, NULL, BEV_OPT_CLOSE_ON_FREE, on_conn_gone, gate);
+	if (!filter) {
+		bufferevent_free(socket);
+		return NULL;
+	}
+	if (++gate->n >= MAX_CONNS)
+		evconnlistener_disable(gate->listener);
+	return filter;
+}
+
+static json_t *
+status_object(const struct ctl *c)
+{
+	json_t *obj = json_pack("{s:s, s:s, s:I, s:I}", "program", c->program,
+		"version", IPREF_VERSION, "pid", (json_int_t)getpid(),
+		"uptime_seconds",
+		(json_int_t)((now_ms() - c->start_ms) / 1000));
+	size_t i;
+
+	for (i = 0; obj && i < c->n_status; i++)
+		if (json_object_set_new(obj, c->status[i].name,
+			    c->status[i].fn(c->status[i].arg)))
+			log_warn("control: status %s is missing",
+				c->status[i].name);
+	return obj;
+}
+
+static int
+page_status(const char *query, struct evbuffer *body, void *arg)
+{
+	(void)query;
+	ctl_put_json(body, status_object(arg));
+	return HTTP_OK;
+}
+
+static int
+page_metrics(const char *query, struct evbuffer *body, void *arg)
+{
+	const struct ctl *c = arg;
+	struct ctl_metrics m = {.body = body};
+	char labels[128];
+	size_t i;
+
+	(void)query;
+	snprintf(labels, sizeof(labels), "program=\"%s\",version=\"%s\"",
+		c->program, IPREF_VERSION);
+	ctl_metric(&m, "ipref_build_info", CTL_GAUGE,
+		"Program and version that run.");
+	ctl_sample(&m, labels, 1);
+	ctl_metric(&m, "ipref_uptime_seconds", CTL_GAUGE,
+		"Seconds since the start.");
+	ctl_sample(&m, NULL, (now_ms() - c->start_ms) / 1000);
+	for (i = 0; i < c->n_metrics; i++)
+		c->metrics[i].fn(&m, c->metrics[i].arg);
+	return HTTP_OK;
+}
+
+static void
+answer(struct evhttp_request *req, int status, const char *content_type,
+	struct evbuffer *body)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+
+	if (evhttp_add_header(headers, "Content-Type", content_type) ||
+		(status == HTTP_BADMETHOD &&
+			evhttp_add_header(headers, "Allow", "GET")))
+		log_warn("control: out of memory for headers");
+	evhttp_send_reply(req, status, NULL, body);
+}
+
+static void
+answer_text(struct evhttp_request *req, struct evbuffer *body, int status,
+	const char *text)
+{
+	evbuffer_add_printf(body, "%s\n", text);
+	answer(req, status, TEXT_PLAIN, body);
+}
+
+static const struct page_row *
+find_page(const struct ctl *c, const char *path)
+{
+	size_t i;
+
+	for (i = 0; path && i < c->n_pages; i++)
+		if (!strcmp(c->pages[i].path, path))
+			return &c->pages[i];
+	return NULL;
+}
+
+static void
+on_request(struct evhttp_request *req, void *arg)
+{
+	const struct ctl *c = arg;
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	struct evbuffer *body = evbuffer_new();
+	const struct page_row *page;
+	int status;
+
+	if (!body || !uri) {
+		evhttp_send_error(req, HTTP_INTERNAL, NULL);
+		goto out;
+	}
+	page = find_page(c, evhttp_uri_get_path(uri));
+	if (!page) {
+		answer_text(req, body, HTTP_NOTFOUND, "no such page");
+	} else if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
+		answer_text(req, body, HTTP_BADMETHOD, "only GET is answered");
+	} else {
+		status = page->fn(evhttp_uri_get_query(uri), body, page->arg);
+		answer(req, status, page->content_type, body);
+	}
+out:
+	if (body)
+		evbuffer_free(body);
+}
+
+/* 0, or -EADDRINUSE when somebody answers at this address. What is there and
+ * is no socket is not ours to remove: -ENOTSOCK. */
+static int
+remove_stale(const struct sockaddr_un *sun)
+{
+	struct stat st;
+	int fd, rc = 0;
+
+	if (lstat(sun->sun_path, &st))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* A server whose queue is full (EAGAIN) is alive as well. */
+	if (!connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) ||
+		errno != ECONNREFUSED)
+		rc = -EADDRINUSE;
+	else if (unlink(sun->sun_path) && errno != ENOENT)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* A bound socket, not listening yet, or -errno. */
+static int
+bind_path(struct ctl *c, const char *path)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct stat st;
+	int fd, rc;
+
+	if (strlen(path) >= sizeof(sun.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	rc = remove_stale(&sun);
+	if (rc)
+		return rc;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* Until listen() nobody can connect, so the mode comes early enough. */
+	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) ||
+		chmod(path, 0660) || lstat(path, &st)) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	c->dev = st.st_dev;
+	c->ino = st.st_ino;
+	c->path = strdup(path);
+	return fd;
+}
+
+static int
+listen_at(struct ctl *c, struct event_base *base, const char *path)
+{
+	struct evconnlistener *listener;
+	int fd = bind_path(c, path);
+
+	if (fd < 0)
+		return fd;
+	/* evhttp puts its own callback in. */
+	listener = evconnlistener_new(base, NULL, NULL,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
+	if (!listener) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (!evhttp_bind_listener(c->http, listener)) {
+		evconnlistener_free(listener);
+		return -ENOMEM;
+	}
+	c->gate->listener = listener;
+	return 0;
+}
+
+static void
+set_up_http(struct ctl *c)
+{
+	evhttp_set_allowed_methods(c->http, ALL_METHODS);
+	evhttp_set_max_headers_size(c->http, MAX_HEADERS);
+	evhttp_set_max_body_size(c->http, MAX_BODY);
+	evhttp_set_timeout(c->http, IDLE_SECONDS);
+	evhttp_set_bevcb(c->http, on_conn_new, c->gate);
+	evhttp_set_gencb(c->http, on_request, c);
+	ctl_add_page(c, "/status", NULL, page_status, c);
+	ctl_add_page(c, "/metrics", TEXT_METRICS, page_metrics, c);
+}
+
+int
+ctl_new(struct ctl **out, struct event_base *base, const char *path,
+	const char *program)
+{
+	struct ctl *c = calloc(1, sizeof(*c));
+	int rc = -ENOMEM;
+
+	if (!c)
+		goto fail;
+	c->program = program;
+	c->start_ms = now_ms();
+	c->http = evhttp_new(base);
+	c->gate = calloc(1, sizeof(*c->gate));
+	if (!c->http || !c->gate)
+		goto fail;
+	set_up_http(c);
+	rc = listen_at(c, base, path);
+	if (rc)
+		goto fail;
+	*out = c;
+	return 0;
+fail:
+	log_err_errno(-rc, "control socket %s", path);
+	ctl_free(c);
+	*out = NULL;
+	return rc;
+}
+
+/* Unlinks the socket unless somebody has put another in its place. */
+static void
+unlink_own(const struct ctl *c)
+{
+	struct stat st;
+
+	if (c->path && !lstat(c->path, &st) && st.st_dev == c->dev &&
+		st.st_ino == c->ino)
+		(void)unlink(c->path);
+}
+
+void
+ctl_free(struct ctl *c)
+{
+	if (!c)
+		return;
+	unlink_own(c);
+	if (c->gate)
+		c->gate->listener = NULL;
+	if (c->http)
+		evhttp_free(c->http);
+	if (c->gate)
+		gate_free_if_unused(c->gate);
+	free(c->path);
+	free(c);
+}
+
+void
+ctl_add_status(struct ctl *c, const char *name, ctl_status_fn fn, void *arg)
+{
+	if (c->n_status == MAX_ROWS)
+		bug("too many status objects");
+	c->status[c->n_status++] = (struct status_row){name, fn, arg};
+}
+
+void
+ctl_add_metrics(struct ctl *c, ctl_metrics_fn fn, void *arg)
+{
+	if (c->n_metrics == MAX_ROWS)
+		bug("too many metrics");
+	c->metrics[c->n_metrics++] = (struct metrics_row){fn, arg};
+}
+
+void
+ctl_add_page(struct ctl *c, const char *path, const char *content_type,
+	ctl_page_fn fn, void *arg)
+{
+	if (c->n_pages == MAX_ROWS)
+		bug("too many pages");
+	c->pages[c->n_pages++] = (struct page_row){
+		path, content_type ? content_type : TEXT_JSON, fn, arg};
+}
+
+void
+ctl_metric(struct ctl_metrics *m, const char *name, enum ctl_kind kind,
+	const char *help)
+{
+	m->name = name;
+	evbuffer_add_printf(m->body, "# HELP %s %s\n# TYPE %s %s\n", name, help,
+		name, kind == CTL_COUNTER ? "counter" : "gauge");
+}
+
+void
+ctl_sample(struct ctl_metrics *m, const char *labels, uint64_t value)
+{
+	if (!m->name)
+		bug("a sample before its metric");
+	if (labels)
+		evbuffer_add_printf(m->body, "%s{%s} %" PRIu64 "\n", m->name,
+			labels, value);
+	else
+		evbuffer_add_printf(
+			m->body, "%s %" PRIu64 "\n", m->name, value);
+}
+
+static int
+append(const char *text, size_t len, void *body)
+{
+	return evbuffer_add(body, text, len);
+}
+
+void
+ctl_put_json(struct evbuffer *body, json_t *obj)
+{
+	if (!obj || json_dump_callback(obj, append, body, JSON_COMPACT) ||
+		evbuffer_add(body, "\n", 1))
+		log_warn("control: a page could not be written");
+	json_decref(obj);
+}
