@@ -2,9 +2,11 @@
 /*
  * DNS over TCP, the client's side.
  *
- * Invariants: callbacks are deferred, so that none comes from within a call of
- * ours; after `message` said false or `end` was called the stream may be gone,
- * so each path returns at once then.
+ * Invariants: callbacks come from the loop only (they are set behind the one
+ * call that may fail at once); after `message` said false or `end` was called
+ * the stream may be gone, so each path returns at once then. They are not
+ * deferred: a deferred one holds a reference that leaks when the loop ends
+ * first.
  */
 #include "libipref/dns/stream.h"
 
@@ -114,12 +116,10 @@ start(struct stream *s, struct event_base *base)
 	struct sockaddr_storage ss;
 	socklen_t len;
 
-	s->bev = bufferevent_socket_new(
-		base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	s->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	s->deadline = evtimer_new(base, on_deadline, s);
 	if (!s->bev || !s->deadline)
 		return -ENOMEM;
-	bufferevent_setcb(s->bev, on_read, NULL, on_event, s);
 	bufferevent_setwatermark(s->bev, EV_READ, 0, 2 * FRAME_MAX);
 	addr_to_sockaddr(&s->cfg.server.addr,
 		s->cfg.server.port ? s->cfg.server.port : DNS_PORT, &ss, &len);
@@ -133,6 +133,7 @@ start(struct stream *s, struct event_base *base)
 	if (bufferevent_socket_connect(
 		    s->bev, (struct sockaddr *)&ss, (int)len))
 		return errno ? -errno : -EIO;
+	bufferevent_setcb(s->bev, on_read, NULL, on_event, s);
 	return 0;
 }
 
