@@ -38,7 +38,7 @@ struct mclient_config {
 				* mappers want 1) */
 	/* All may be NULL. up: connected (called again after each reconnect);
 	 * down: the connection ended; data: a message that is no answer. None
-	 * of them may free the client. */
+	 * of them, nor a request's callback, may free the client. */
 	void (*up)(void *arg);
 	void (*down)(void *arg);
 	void (*data)(const struct msg *m, void *arg);
@@ -73,9 +73,10 @@ struct mreq *mclient_request(struct mclient *mc, const struct msg *req,
 	void *arg) MUSTCHECK;
 /* Its callback will not come; an answer that arrives counts as stray. */
 void mclient_cancel(struct mclient *mc, struct mreq *r);
-/* A DATA message; 0 or -errno as conn_send(). */
+/* A DATA message (-EINVAL: it is none); 0 or -errno as conn_send(). */
 int mclient_send(struct mclient *mc, const struct msg *m) MUSTCHECK;
-/* Ends the connection and makes a new one (after a protocol error). */
+/* Ends the connection and makes a new one (after a protocol error); from the
+ * loop, later. */
 void mclient_reset(struct mclient *mc, const char *why);
 
 const struct mclient_stats *mclient_stats(const struct mclient *mc);
