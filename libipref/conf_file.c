@@ -27,9 +27,7 @@ static const char *
 place_of(const struct conf_reading *r, const config_setting_t *s,
 	char buf[PLACE_MAX])
 {
-	const char *file = config_setting_source_file(s);
-
-	snprintf(buf, PLACE_MAX, "%.400s:%u", file ? file : r->file,
+	snprintf(buf, PLACE_MAX, "%.400s:%u", r->file,
 		config_setting_source_line(s));
 	return buf;
 }
@@ -288,34 +286,26 @@ read_top(struct conf_reading *r, const config_setting_t *top, bool common)
 void
 conf_file_text(struct conf_reading *r, const char *text, size_t len)
 {
-	const char *slash = strrchr(r->file, '/');
-	const char *file;
 	config_t config;
-	char *dir;
+	char *ready;
 
 	if (memchr(text, 0, len)) {
 		conf_error(r, "%s: has a NUL byte", r->file);
 		return;
 	}
+	ready = conf_lex(r, text, len);
+	if (!ready)
+		return;
 	config_init(&config);
-	dir = slash ? strndup(r->file, (size_t)(slash - r->file) + 1)
-		    : strdup(".");
-	if (!dir) {
-		conf_error(r, "%s: out of memory", r->file);
-		goto out;
+	if (config_read_string(&config, ready)) {
+		read_top(r, config_root_setting(&config), true);
+		read_top(r, config_root_setting(&config), false);
+	} else {
+		conf_error(r, "%s:%d: %s", r->file, config_error_line(&config),
+			config_error_text(&config));
 	}
-	config_set_include_dir(&config, dir);
-	if (!config_read_string(&config, text)) {
-		file = config_error_file(&config);
-		conf_error(r, "%s:%d: %s", file ? file : r->file,
-			config_error_line(&config), config_error_text(&config));
-		goto out;
-	}
-	read_top(r, config_root_setting(&config), true);
-	read_top(r, config_root_setting(&config), false);
-out:
-	free(dir);
 	config_destroy(&config);
+	free(ready);
 }
 
 void

@@ -105,6 +105,10 @@ void conf_file_read(struct conf_reading *r);
 /* The same for text that was read from r->file; len bytes. */
 void conf_file_text(struct conf_reading *r, const char *text, size_t len);
 
+/* conf_lex.c: the text of a file without NUL bytes, as libconfig reads it
+ * right, the caller's; NULL after an error, which is in the reading. */
+char *conf_lex(struct conf_reading *r, const char *text, size_t len) MUSTCHECK;
+
 /* conf_help.c */
 void conf_help_print(const struct conf_spec *spec);
 
