@@ -32,7 +32,7 @@ PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix libipref/,addr ref text msg msg_item table dns/screen dns/name dns/message dns/xfr) \
 	$(addprefix gwd/,packet header encap decap cksum l4 icmp frag pmtu) \
 	$(addprefix mapperd/,entry allot hostset) \
-	$(addprefix dnsagentd/,zone quorum) \
+	$(addprefix dnsagentd/,key zone hosts set quorum) \
 	$(addprefix resolverd/,cache answer))
 
 LIBS_libipref  = -levent -lconfig -ljansson -lsystemd
