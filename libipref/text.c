@@ -52,7 +52,7 @@ span_cut(struct span s, char c, struct span *before, struct span *after)
 	size_t n = at ? (size_t)(at - s.p) : s.len;
 
 	*before = (struct span){s.p, n};
-	*after = (struct span){s.p + s.len, 0};
+	*after = (struct span){s.p, 0};
 	if (at)
 		*after = (struct span){at + 1, s.len - n - 1};
 	return at != NULL;

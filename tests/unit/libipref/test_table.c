@@ -3,7 +3,11 @@
 #include "libipref/table.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "tests/unit/run.h"
 
@@ -115,6 +119,44 @@ START_TEST(test_seeds_differ)
 	things_init(&a, 1);
 	things_init(&b, 1);
 	ck_assert_mem_ne(a.seed, b.seed, sizeof(a.seed));
+	table_fini(&a);
+	table_fini(&b);
+}
+END_TEST
+
+/* A kernel whose generator is not to be had, for the rest of this process
+ * (each test has one of its own). False, with errno: not
+ * on this machine. */
+static bool
+without_getrandom(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getrandom, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {ARRAY_LEN(code), code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
+}
+
+START_TEST(test_seeds_without_generator)
+{
+	static const uint64_t zero[2];
+	struct thing thing = thing_of(7);
+	struct table a, b;
+
+	ck_assert_msg(without_getrandom(), "no seccomp: %s", strerror(errno));
+	things_init(&a, 1);
+	things_init(&b, 1);
+	ck_assert_mem_ne(a.seed, zero, sizeof(zero));
+	ck_assert_mem_ne(a.seed, b.seed, sizeof(a.seed));
+	ck_assert_uint_ne(a.seed[0], a.seed[1]);
+	ck_assert_int_eq(table_put(&a, &thing), 0);
+	ck_assert_ptr_eq(table_get(&a, &thing.key), &thing);
 	table_fini(&a);
 	table_fini(&b);
 }
@@ -239,5 +281,6 @@ START_TEST(test_hash_spreads)
 END_TEST
 
 RUN_TESTS("table", test_empty, test_put_get_del, test_bound_of_zero,
-	test_keys_differ_in_last_byte, test_seeds_differ, test_random_walk,
+	test_keys_differ_in_last_byte, test_seeds_differ,
+	test_seeds_without_generator, test_random_walk,
 	test_remove_while_walking, test_hash_spreads)

@@ -565,5 +565,20 @@ START_TEST(test_source)
 }
 END_TEST
 
+/* No bytes at all may come without an address. */
+START_TEST(test_nothing)
+{
+	struct hosts_line h;
+	struct source s;
+	struct aa aa;
+
+	ck_assert_int_eq(aa_parse(&aa, NULL, 0), AA_NONE);
+	hosts_parse(&h, NULL, 0);
+	ck_assert_int_eq(h.kind, HOSTS_PLAIN);
+	ck_assert(!source_parse(&s, NULL, 0));
+}
+END_TEST
+
 RUN_TESTS("text", test_aa_vectors, test_aa_results, test_hosts_vectors,
-	test_hosts_syntax, test_hosts_check, test_hosts_values, test_source)
+	test_hosts_syntax, test_hosts_check, test_hosts_values, test_source,
+	test_nothing)
