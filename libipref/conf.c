@@ -202,6 +202,9 @@ load(struct conf *c, struct conf_reading *r)
 	case CONF_OPTIONS_HELP:
 		conf_help_print(r->spec);
 		return CONF_EXIT_OK;
+	case CONF_OPTIONS_MDOC:
+		conf_help_mdoc(r->spec);
+		return CONF_EXIT_OK;
 	case CONF_OPTIONS_VERSION:
 		printf("%s %s\n", r->spec->program, IPREF_VERSION);
 		return CONF_EXIT_OK;

@@ -110,7 +110,8 @@ struct conf {
 	struct conf_list notes;	     /* private: for conf_say_notes() */
 };
 
-/* Built in besides the rows: --config FILE, --check-config, --help, --version.
+/* Built in besides the rows: --config FILE, --check-config, --help, --version,
+ * and --help-mdoc, from which the manual page is made.
  * settings is of spec->size bytes, zeroed by this call. Errors go to stderr
  * (logging is not set up yet). */
 enum conf_action conf_load(struct conf *c, const struct conf_spec *spec,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What conf says about names: the text of --help, made from the rows, and the
- * nearest known name for one that is unknown.
+ * What conf says about names: the text of --help and the options of the manual
+ * page, made from the rows, and the nearest known name for one that is unknown.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +22,13 @@ static const struct builtin {
 		"else"},
 	{"help", NULL, "print this text"},
 	{"version", NULL, "print the version"},
+};
+
+/* How a description is printed: for a terminal, or in mdoc(7). */
+struct printer {
+	void (*name)(const char *name, const char *arg);
+	void (*text)(const char *text);
+	void (*facts)(const char *text);
 };
 
 /* Prints text in lines of WIDTH, each indented. */
@@ -53,6 +60,38 @@ print_name(const char *name, const char *arg)
 	printf("\n  -%s%s%s\n", name, arg ? " " : "", arg ? arg : "");
 }
 
+static const struct printer plain = {print_name, print_wrapped, print_wrapped};
+
+/* One line of mdoc; nothing in it may look like a macro or an escape. */
+static void
+mdoc_text(const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", stdout);
+	for (; *text; text++)
+		if (*text == '\\')
+			fputs("\\e", stdout);
+		else
+			putchar(*text);
+	putchar('\n');
+}
+
+static void
+mdoc_name(const char *name, const char *arg)
+{
+	printf(".It Fl %s%s%s\n", name, arg ? " Ar " : "", arg ? arg : "");
+}
+
+static void
+mdoc_facts(const char *text)
+{
+	putchar('(');
+	fputs(text, stdout);
+	puts(")");
+}
+
+static const struct printer mdoc = {mdoc_name, mdoc_text, mdoc_facts};
+
 /* What --help calls the value of a row that does not say it. */
 static const char *
 arg_of(const struct conf_row *row)
@@ -73,7 +112,8 @@ arg_of(const struct conf_row *row)
 
 /* Range, default, place in the file, when it changes: a line of its own. */
 static void
-print_facts(const struct conf_table *table, const struct conf_row *row)
+print_facts(const struct printer *p, const struct conf_table *table,
+	const struct conf_row *row)
 {
 	char facts[512];
 	size_t n = 0;
@@ -101,23 +141,32 @@ print_facts(const struct conf_table *table, const struct conf_row *row)
 		snprintf(facts + n, sizeof(facts) - n,
 			"in the file: %.40s.%.60s%s", table->section, row->name,
 			row->flags & CONF_RELOAD ? "; SIGHUP changes it" : "");
-	print_wrapped(facts);
+	p->facts(facts);
 }
 
 static void
-print_row(const struct conf_table *table, const struct conf_row *row)
+print_rows(const struct printer *p, const struct conf_spec *spec)
 {
-	print_name(row->name, arg_of(row));
-	print_wrapped(row->help);
-	if (row->type != CONF_NOTHING)
-		print_facts(table, row);
+	const struct conf_row *row;
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_LEN(builtins); i++) {
+		p->name(builtins[i].name, builtins[i].arg);
+		p->text(builtins[i].help);
+	}
+	for (i = 0; i < spec->n_tables; i++)
+		for (j = 0; j < spec->tables[i].n; j++) {
+			row = &spec->tables[i].rows[j];
+			p->name(row->name, arg_of(row));
+			p->text(row->help);
+			if (row->type != CONF_NOTHING)
+				print_facts(p, &spec->tables[i], row);
+		}
 }
 
 void
 conf_help_print(const struct conf_spec *spec)
 {
-	size_t i, j;
-
 	printf("%s %s: %s\n\nusage: %s [OPTION]...%s%s\n\n", spec->program,
 		IPREF_VERSION, spec->summary, spec->program,
 		spec->operands ? " " : "",
@@ -128,13 +177,15 @@ conf_help_print(const struct conf_spec *spec)
 	if (spec->default_file)
 		printf("\n(%s)", spec->default_file);
 	puts(".");
-	for (i = 0; i < ARRAY_LEN(builtins); i++) {
-		print_name(builtins[i].name, builtins[i].arg);
-		print_wrapped(builtins[i].help);
-	}
-	for (i = 0; i < spec->n_tables; i++)
-		for (j = 0; j < spec->tables[i].n; j++)
-			print_row(&spec->tables[i], &spec->tables[i].rows[j]);
+	print_rows(&plain, spec);
+}
+
+void
+conf_help_mdoc(const struct conf_spec *spec)
+{
+	puts(".Bl -tag -width Ds");
+	print_rows(&mdoc, spec);
+	puts(".El");
 }
 
 /* Insertions, deletions and substitutions from a to b (Levenshtein). */

@@ -90,6 +90,7 @@ bool conf_list_add(
 enum conf_option_action {
 	CONF_OPTIONS_READ, /* errors are in the reading */
 	CONF_OPTIONS_HELP,
+	CONF_OPTIONS_MDOC,
 	CONF_OPTIONS_VERSION,
 };
 /* First pass: the built-in options, the operands and every error of form. */
@@ -111,5 +112,7 @@ char *conf_lex(struct conf_reading *r, const char *text, size_t len) MUSTCHECK;
 
 /* conf_help.c */
 void conf_help_print(const struct conf_spec *spec);
+/* The options as a list in mdoc(7), for the manual page (--help-mdoc). */
+void conf_help_mdoc(const struct conf_spec *spec);
 
 #endif

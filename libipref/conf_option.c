@@ -134,6 +134,8 @@ conf_option_scan(struct conf_reading *r, int argc, char **argv)
 	while (scan_next(&s, &w)) {
 		if (word_is(&w, "help") || word_is(&w, "h"))
 			return CONF_OPTIONS_HELP;
+		if (word_is(&w, "help-mdoc"))
+			return CONF_OPTIONS_MDOC;
 		if (word_is(&w, "version"))
 			return CONF_OPTIONS_VERSION;
 		if (!scan_builtin(r, &s, &w))
