@@ -90,10 +90,11 @@ static inline void
 site_init(struct site *s, const struct vec_block *b)
 {
 	const char *net = vec_get(b, "encode-net"), *map;
+	const char *name = vec_get(b, "settings");
 	size_t i;
 
 	*s = (struct site){.mtu = (uint32_t)atoi(vec_get(b, "uplink-mtu"))};
-	snprintf(s->name, sizeof(s->name), "%s", vec_get(b, "settings"));
+	snprintf(s->name, sizeof(s->name), "%s", name ? name : "");
 	s->set = (struct gw_settings){
 		.local_ver = (uint8_t)atoi(vec_get(b, "local")),
 		.tunnel_ver = (uint8_t)atoi(vec_get(b, "tunnel")),
@@ -109,6 +110,25 @@ site_init(struct site *s, const struct vec_block *b)
 		site_map(s, map, false);
 	for (i = 0; (map = vec_nth(b, "map-remote", i)); i++)
 		site_map(s, map, true);
+}
+
+/* The gateway of the `settings` block with this name. */
+static inline void
+site_named(struct site *s, const char *name)
+{
+	struct vec_file f;
+	struct vec_block b;
+	const char *settings;
+	bool found = false;
+
+	vec_open(&f, "tunnel.txt");
+	while (!found && vec_next(&f, &b)) {
+		settings = vec_get(&b, "settings");
+		found = settings && !strcmp(settings, name);
+	}
+	ck_assert_msg(found, "no settings %s", name);
+	site_init(s, &b);
+	vec_close(&f);
 }
 
 static inline void
