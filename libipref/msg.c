@@ -76,9 +76,9 @@ msg_cmd_known(uint8_t cmd)
 static uint8_t
 versions_byte(const struct msg_format *fmt)
 {
-	return fmt->dialect == MSG_DIALECT_2
-		       ? 0
-		       : (uint8_t)(fmt->local_ver << 4 | fmt->tunnel_ver);
+	if (fmt->dialect == MSG_DIALECT_2)
+		return 0;
+	return (uint8_t)(fmt->local_ver << 4 | fmt->tunnel_ver);
 }
 
 /* Reads the header into m, even of a bad packet; m->fmt.dialect is known
