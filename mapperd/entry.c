@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Invariants: an entry is in `all`, in its owner's list, and in two tables:
+ * by_ea and by_remote, or by_local and (itself or through the chain of an
+ * entry with its ip) by_ip. The mapper's list is sorted by `expires`. No cursor
+ * points to a removed entry.
+ */
+#include "mapperd/entry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OWNERS_MAX 4096
+
+void
+entries_init(struct entries *es, size_t max)
+{
+	*es = (struct entries){0};
+	table_init(&es->by_ea, offsetof(struct entry, addr),
+		sizeof(struct addr), max);
+	table_init(&es->by_remote, offsetof(struct entry, key),
+		sizeof(struct entry_key), max);
+	table_init(&es->by_local, offsetof(struct entry, key),
+		sizeof(struct entry_key), max);
+	table_init(&es->by_ip, offsetof(struct entry, addr),
+		sizeof(struct addr), max);
+	table_init(&es->owners, offsetof(struct entry_owner, id),
+		sizeof(uint32_t), OWNERS_MAX);
+	TAILQ_INIT(&es->all);
+	TAILQ_INIT(&es->cursors);
+}
+
+static void
+entry_free(struct entry *e)
+{
+	free(e->name);
+	free(e);
+}
+
+void
+entries_fini(struct entries *es)
+{
+	struct entry *e;
+	struct entry_owner *o;
+
+	while ((e = TAILQ_FIRST(&es->all))) {
+		TAILQ_REMOVE(&es->all, e, all);
+		entry_free(e);
+	}
+	TABLE_FOREACH (&es->owners, pos, o)
+		free(o);
+	table_fini(&es->by_ea);
+	table_fini(&es->by_remote);
+	table_fini(&es->by_local);
+	table_fini(&es->by_ip);
+	table_fini(&es->owners);
+}
+
+struct entry *
+entries_by_ea(const struct entries *es, const struct addr *ea)
+{
+	return table_get(&es->by_ea, ea);
+}
+
+struct entry *
+entries_remote(const struct entries *es, const struct entry_key *key)
+{
+	return table_get(&es->by_remote, key);
+}
+
+struct entry *
+entries_local(const struct entries *es, const struct entry_key *key)
+{
+	return table_get(&es->by_local, key);
+}
+
+struct entry *
+entries_by_ip(const struct entries *es, const struct addr *ip)
+{
+	return table_get(&es->by_ip, ip);
+}
+
+/* Whether a is to be preferred to b as the source of leaving packets. */
+static bool
+better_source(const struct entry *a, const struct entry *b)
+{
+	bool a_listed = a->owner != OWNER_MAPPER;
+	bool b_listed = b->owner != OWNER_MAPPER;
+
+	if (entry_key_own(&a->key) != entry_key_own(&b->key))
+		return entry_key_own(&a->key);
+	if (a_listed != b_listed)
+		return a_listed;
+	if (a->born != b->born)
+		return a->born < b->born;
+	return entry_key_cmp(&a->key, &b->key) < 0;
+}
+
+struct entry *
+entries_source(
+	const struct entries *es, const struct addr *ip, bool any_context)
+{
+	struct entry *best = NULL, *e;
+
+	for (e = entries_by_ip(es, ip); e; e = e->next_ip) {
+		if (!entry_key_own(&e->key) && !any_context)
+			continue;
+		if (!best || better_source(e, best))
+			best = e;
+	}
+	return best;
+}
+
+const struct entry_owner *
+entries_owner(const struct entries *es, uint32_t owner)
+{
+	return table_get(&es->owners, &owner);
+}
+
+/* The owner's list, made when it is not there yet; NULL: no room. */
+static struct entry_owner *
+owner_get(struct entries *es, uint32_t id)
+{
+	struct entry_owner *o = table_get(&es->owners, &id);
+
+	if (o)
+		return o;
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return NULL;
+	o->id = id;
+	TAILQ_INIT(&o->list);
+	if (table_put(&es->owners, o)) {
+		free(o);
+		return NULL;
+	}
+	return o;
+}
+
+/* Into the owner's list; behind all whose leases end no later. Leases are
+ * mostly of one length, so the place is the end or near it. */
+static void
+owner_insert(struct entry_owner *o, struct entry *e)
+{
+	struct entry *before = TAILQ_LAST(&o->list, entry_list);
+
+	while (o->id == OWNER_MAPPER && before && before->expires > e->expires)
+		before = TAILQ_PREV(before, entry_list, by_owner);
+	if (before)
+		TAILQ_INSERT_AFTER(&o->list, before, e, by_owner);
+	else
+		TAILQ_INSERT_HEAD(&o->list, e, by_owner);
+}
+
+static void
+owner_remove(struct entries *es, struct entry *e)
+{
+	struct entry_owner *o = table_get(&es->owners, &e->owner);
+
+	TAILQ_REMOVE(&o->list, e, by_owner);
+	if (--o->n)
+		return;
+	table_del(&es->owners, &o->id);
+	free(o);
+}
+
+static int
+index_remote(struct entries *es, struct entry *e)
+{
+	int err = table_put(&es->by_ea, e);
+
+	if (err)
+		return err;
+	err = table_put(&es->by_remote, e);
+	if (err)
+		table_del(&es->by_ea, &e->addr);
+	return err;
+}
+
+static int
+index_local(struct entries *es, struct entry *e)
+{
+	struct entry *first = table_get(&es->by_ip, &e->addr);
+	int err = table_put(&es->by_local, e);
+
+	if (err)
+		return err;
+	if (first) {
+		e->next_ip = first->next_ip;
+		first->next_ip = e;
+		return 0;
+	}
+	err = table_put(&es->by_ip, e);
+	if (err)
+		table_del(&es->by_local, &e->key);
+	return err;
+}
+
+static struct entry *
+entry_new(const struct entry_data *d)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->addr = d->addr;
+	e->key = d->key;
+	e->kind = (uint8_t)d->kind;
+	e->cause = (uint8_t)d->cause;
+	e->owner = d->owner;
+	e->born = d->born;
+	e->made = d->made;
+	e->expires = d->expires;
+	if (d->name && entries_name(e, d->name)) {
+		free(e);
+		return NULL;
+	}
+	return e;
+}
+
+int
+entries_add(struct entries *es, const struct entry_data *d, struct entry **out)
+{
+	struct entry *e = entry_new(d);
+	struct entry_owner *o;
+	int err;
+
+	if (!e)
+		return -ENOMEM;
+	err = d->kind == ENTRY_REMOTE ? index_remote(es, e)
+				      : index_local(es, e);
+	if (err) {
+		entry_free(e);
+		return err;
+	}
+	TAILQ_INSERT_TAIL(&es->all, e, all);
+	es->n[e->kind]++;
+	o = owner_get(es, e->owner);
+	if (!o) {
+		e->owner = 0;
+		entries_del(es, e);
+		return -ENOMEM;
+	}
+	o->n++;
+	owner_insert(o, e);
+	if (out)
+		*out = e;
+	return 0;
+}
+
+/* Takes an entry out of the chain of those with its ip. */
+static void
+unchain_ip(struct entries *es, struct entry *e)
+{
+	struct entry *p = table_get(&es->by_ip, &e->addr);
+
+	if (p != e) {
+		while (p->next_ip != e)
+			p = p->next_ip;
+		p->next_ip = e->next_ip;
+		return;
+	}
+	table_del(&es->by_ip, &e->addr);
+	/* The slot just freed has room: this can't fail. */
+	if (e->next_ip && table_put(&es->by_ip, e->next_ip))
+		abort();
+}
+
+void
+entries_del(struct entries *es, struct entry *e)
+{
+	struct entry_cursor *c;
+
+	TAILQ_FOREACH(c, &es->cursors, link)
+	if (c->next == e)
+		c->next = TAILQ_NEXT(e, all);
+	if (e->kind == ENTRY_REMOTE) {
+		table_del(&es->by_ea, &e->addr);
+		table_del(&es->by_remote, &e->key);
+	} else {
+		table_del(&es->by_local, &e->key);
+		unchain_ip(es, e);
+	}
+	TAILQ_REMOVE(&es->all, e, all);
+	es->n[e->kind]--;
+	if (e->owner)
+		owner_remove(es, e);
+	entry_free(e);
+}
+
+void
+entries_lease(struct entries *es, struct entry *e, uint64_t expires)
+{
+	struct entry_owner *o = table_get(&es->owners, &e->owner);
+
+	TAILQ_REMOVE(&o->list, e, by_owner);
+	e->expires = expires;
+	owner_insert(o, e);
+}
+
+int
+entries_name(struct entry *e, const char *name)
+{
+	if (e->name)
+		return 0;
+	e->name = strdup(name);
+	return e->name ? 0 : -ENOMEM;
+}
+
+void
+entry_cursor_start(struct entries *es, struct entry_cursor *c)
+{
+	c->next = TAILQ_FIRST(&es->all);
+	TAILQ_INSERT_TAIL(&es->cursors, c, link);
+}
+
+struct entry *
+entry_cursor_next(struct entry_cursor *c)
+{
+	struct entry *e = c->next;
+
+	if (e)
+		c->next = TAILQ_NEXT(e, all);
+	return e;
+}
+
+void
+entry_cursor_stop(struct entries *es, struct entry_cursor *c)
+{
+	TAILQ_REMOVE(&es->cursors, c, link);
+}
+
+int
+entry_key_cmp(const struct entry_key *a, const struct entry_key *b)
+{
+	int diff = addr_cmp(&a->gw, &b->gw);
+
+	return diff ? diff : ref_cmp(&a->ref, &b->ref);
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Invariants: a source's waiting records are sorted by key, each key once, and
+ * n_waits of the hostset is their sum; its unfinished set is empty when
+ * stage_open is false.
+ */
+#include "mapperd/hostset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+hostset_init(struct hostset *hs)
+{
+	*hs = (struct hostset){.next_id = OWNER_SOURCE};
+}
+
+void
+hostset_fini(struct hostset *hs)
+{
+	size_t i;
+
+	for (i = 0; i < hs->n; i++) {
+		hostset_stage_drop(hs->sources[i]);
+		table_fini(&hs->sources[i]->stage);
+		free(hs->sources[i]->waits);
+		free(hs->sources[i]);
+	}
+	free(hs->sources);
+	*hs = (struct hostset){0};
+}
+
+struct host_source *
+hostset_by_id(const struct hostset *hs, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < hs->n; i++)
+		if (hs->sources[i]->id == id)
+			return hs->sources[i];
+	return NULL;
+}
+
+struct host_source *
+hostset_by_name(const struct hostset *hs, const struct source *name)
+{
+	size_t i;
+
+	for (i = 0; i < hs->n; i++)
+		if (source_eq(&hs->sources[i]->name, name))
+			return hs->sources[i];
+	return NULL;
+}
+
+struct host_source *
+hostset_make(struct hostset *hs, const struct source *name, uint32_t id)
+{
+	struct host_source **sources;
+	struct host_source *s;
+
+	if (hs->n >= SOURCES_MAX)
+		return NULL;
+	sources = reallocarray(
+		hs->sources, hs->n + 1, sizeof(struct host_source *));
+	if (!sources)
+		return NULL;
+	hs->sources = sources;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->name = *name;
+	s->id = id ? id : hs->next_id;
+	if (s->id >= hs->next_id)
+		hs->next_id = s->id + 1;
+	table_init(&s->stage, 0, sizeof(struct host_rec), RECORDS_MAX);
+	hs->sources[hs->n++] = s;
+	return s;
+}
+
+void
+hostset_stage_drop(struct host_source *s)
+{
+	struct host_rec *rec;
+
+	TABLE_FOREACH (&s->stage, pos, rec)
+		free(rec);
+	table_fini(&s->stage);
+	table_init(&s->stage, 0, sizeof(struct host_rec), RECORDS_MAX);
+	s->stage_open = false;
+	s->stage_checked = 0;
+	s->wanted = false;
+	s->drop_at = 0;
+}
+
+void
+hostset_stage_open(struct host_source *s, uint64_t hash)
+{
+	if (s->stage_open && s->stage_hash == hash)
+		return;
+	hostset_stage_drop(s);
+	s->stage_open = true;
+	s->stage_hash = hash;
+}
+
+int
+hostset_stage(struct host_source *s, uint64_t hash, const struct host_rec *rec,
+	uint64_t now)
+{
+	struct host_rec *copy;
+	int err;
+
+	hostset_stage_open(s, hash);
+	copy = malloc(sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*copy = *rec;
+	err = table_put(&s->stage, copy);
+	if (err)
+		free(copy);
+	else
+		s->stage_grown = now;
+	return err == -EEXIST ? 0 : err;
+}
+
+bool
+hostset_complete(struct host_source *s, bool force)
+{
+	struct arec *arecs;
+	struct host_rec *rec;
+	size_t n = s->stage.n, i = 0;
+	bool same;
+
+	if (!s->stage_open || (s->stage_checked == n && n))
+		return false;
+	if (!force && n - s->stage_checked < s->stage_checked / 8)
+		return false;
+	arecs = calloc(n + 1, sizeof(*arecs));
+	if (!arecs)
+		return false;
+	TABLE_FOREACH (&s->stage, pos, rec)
+		arecs[i++] = (struct arec){
+			.ip = rec->ip,
+			.gw = rec->key.gw,
+			.ref = rec->key.ref,
+		};
+	same = msg_set_hash(arecs, n) == s->stage_hash;
+	s->stage_checked = n;
+	free(arecs);
+	return same;
+}
+
+struct host_rec *
+hostset_staged(const struct host_source *s)
+{
+	struct host_rec *recs = calloc(s->stage.n + 1, sizeof(*recs)), *rec;
+	size_t i = 0;
+
+	if (!recs)
+		return NULL;
+	TABLE_FOREACH (&s->stage, pos, rec)
+		recs[i++] = *rec;
+	return recs;
+}
+
+const char *
+hostset_check(struct host_entry *e, const struct host_rules *rules)
+{
+	bool remote = e->kind == ENTRY_REMOTE;
+	uint8_t second = remote ? addr_second_byte(&e->addr)
+				: ref_second_byte(&e->key.ref);
+
+	if (addr_is_zero(&e->key.gw) || addr_eq(&e->key.gw, &rules->pub))
+		e->key.gw = addr_zero(rules->tunnel_ver);
+	else if (e->key.gw.ver != rules->tunnel_ver)
+		return "a context address of another IP version than the "
+		       "tunnel's";
+	else if (!addr_is_global_unicast(&e->key.gw))
+		return "the context address is no host's";
+	if (remote && entry_key_own(&e->key))
+		return "a remote host at our own context address";
+	if (e->addr.ver != rules->encode.addr.ver)
+		return "an address of another IP version than the local "
+		       "network's";
+	if (!addr_is_global_unicast(&e->addr))
+		return "the address is no host's";
+	if (prefix_has(&rules->encode, &e->addr) != remote)
+		return remote ? "an address outside the encoding network"
+			      : "an address inside the encoding network";
+	if (ref_is_zero(&e->key.ref))
+		return "a reference of 0";
+	if (second >= SECOND_BYTE_OURS)
+		return "the second-to-last byte is 16 or more: kept for what "
+		       "the "
+		       "mapper allots";
+	return NULL;
+}
+
+static int
+host_entry_cmp(const void *a, const void *b)
+{
+	const struct host_entry *x = a, *y = b;
+	int diff = (int)x->kind - (int)y->kind;
+
+	if (!diff)
+		diff = entry_key_cmp(&x->key, &y->key);
+	/* So that the order of what is the same does not depend on chance. */
+	return diff ? diff : addr_cmp(&x->addr, &y->addr);
+}
+
+static int
+host_entry_key_cmp(const void *a, const void *b)
+{
+	const struct host_entry *x = a, *y = b;
+	int diff = (int)x->kind - (int)y->kind;
+
+	return diff ? diff : entry_key_cmp(&x->key, &y->key);
+}
+
+/* Drops all but the first record of each key; returns how many are left. */
+static size_t
+make_distinct(struct host_entry *recs, size_t n)
+{
+	size_t i, kept = 0;
+
+	if (!n)
+		return 0;
+	qsort(recs, n, sizeof(*recs), host_entry_cmp);
+	for (i = 1; i < n; i++)
+		if (host_entry_key_cmp(&recs[kept], &recs[i]))
+			recs[++kept] = recs[i];
+	return kept + 1;
+}
+
+static int
+wait_cmp(const void *a, const void *b)
+{
+	const struct host_wait *x = a, *y = b;
+
+	return entry_key_cmp(&x->key, &y->key);
+}
+
+static struct host_wait *
+wait_find(const struct host_source *s, const struct entry_key *key)
+{
+	struct host_wait want = {.key = *key};
+
+	if (!s->n_waits)
+		return NULL;
+	return bsearch(
+		&want, s->waits, s->n_waits, sizeof(*s->waits), wait_cmp);
+}
+
+/* key has become free: the first other source whose record waits for it. */
+static void
+plan_promote(struct host_plan *p, uint32_t owner, const struct entry_key *key)
+{
+	struct entry_data d = {
+		.kind = ENTRY_LOCAL, .key = *key, .made = p->now};
+	struct host_wait *w;
+	struct op *op;
+	size_t i;
+
+	for (i = 0; p->sets->n_waits && i < p->sets->n; i++) {
+		w = wait_find(p->sets->sources[i], key);
+		if (!w || p->sets->sources[i]->id == owner)
+			continue;
+		d.owner = p->sets->sources[i]->id;
+		d.addr = w->addr;
+		change_add(p->change, &d);
+		op = change_op(p->change, OP_WAIT_DEL);
+		if (op)
+			op->data = d;
+		return;
+	}
+}
+
+/* Who stands in the way of a record; NULL: nobody. */
+static struct entry *
+holder(const struct host_plan *p, const struct host_entry *rec)
+{
+	return rec->kind == ENTRY_REMOTE ? entries_remote(p->entries, &rec->key)
+					 : entries_local(p->entries, &rec->key);
+}
+
+/* The owner's entries that recs does not name (or names with another address)
+ * go, those of others that waited for their keys come. */
+static void
+plan_removals(struct host_plan *p, uint32_t owner,
+	const struct host_entry *recs, size_t n)
+{
+	const struct entry_owner *o = entries_owner(p->entries, owner);
+	const struct host_entry *rec;
+	const struct entry *e;
+	struct host_entry want;
+
+	if (!o)
+		return;
+	TAILQ_FOREACH(e, &o->list, by_owner)
+	{
+		want = (struct host_entry){
+			.kind = (enum entry_kind)e->kind, .key = e->key};
+		rec = n ? bsearch(&want, recs, n, sizeof(*recs),
+				  host_entry_key_cmp)
+			: NULL;
+		if (rec && addr_eq(&rec->addr, &e->addr))
+			continue;
+		change_del(p->change, e, p->now);
+		if (!rec && e->kind == ENTRY_LOCAL)
+			plan_promote(p, owner, &e->key);
+	}
+}
+
+static void
+plan_wait(struct host_plan *p, uint32_t owner, const struct host_entry *rec,
+	const struct entry *e)
+{
+	struct op *op = change_op(p->change, OP_WAIT);
+
+	if (op)
+		op->data = (struct entry_data){
+			.kind = rec->kind,
+			.owner = owner,
+			.addr = rec->addr,
+			.key = rec->key,
+		};
+	if (!addr_eq(&rec->addr, &e->addr) && p->conflict)
+		p->conflict(rec, e, p->arg);
+}
+
+/* True when the record is kept out. */
+static bool
+plan_record(struct host_plan *p, uint32_t owner, const struct host_entry *rec)
+{
+	struct entry_data d = {
+		.kind = rec->kind,
+		.owner = owner,
+		.addr = rec->addr,
+		.key = rec->key,
+		.made = p->now,
+	};
+	struct entry *e = holder(p, rec);
+
+	if (e && e->owner == owner && addr_eq(&e->addr, &rec->addr))
+		return false; /* in force since before */
+	if (e && e->owner != owner && e->owner != OWNER_MAPPER) {
+		plan_wait(p, owner, rec, e);
+		return true;
+	}
+	/* What people list comes before what was allotted. */
+	if (e && e->owner == OWNER_MAPPER)
+		change_del(p->change, e, p->now);
+	change_add(p->change, &d);
+	return false;
+}
+
+size_t
+hostset_plan(
+	struct host_plan *p, uint32_t owner, struct host_entry *recs, size_t n)
+{
+	struct host_source *s = hostset_by_id(p->sets, owner);
+	size_t i, kept_out = 0;
+	struct op *op;
+
+	n = make_distinct(recs, n);
+	plan_removals(p, owner, recs, n);
+	if (s && s->n_waits) {
+		op = change_op(p->change, OP_WAIT_CLEAR);
+		if (op)
+			op->data.owner = owner;
+	}
+	for (i = 0; i < n; i++)
+		kept_out += plan_record(p, owner, &recs[i]);
+	return kept_out;
+}
+
+static int
+wait_insert(struct hostset *hs, struct host_source *s, const struct op *op)
+{
+	struct host_wait w = {op->data.key, op->data.addr};
+	struct host_wait *waits;
+	size_t at = s->n_waits;
+
+	if (wait_find(s, &w.key))
+		return 0;
+	waits = reallocarray(s->waits, s->n_waits + 1, sizeof(*waits));
+	if (!waits)
+		return -ENOMEM;
+	s->waits = waits;
+	while (at && wait_cmp(&waits[at - 1], &w) > 0)
+		at--;
+	memmove(waits + at + 1, waits + at, (s->n_waits - at) * sizeof(*waits));
+	waits[at] = w;
+	s->n_waits++;
+	hs->n_waits++;
+	return 0;
+}
+
+static void
+wait_remove(
+	struct hostset *hs, struct host_source *s, const struct entry_key *key)
+{
+	struct host_wait *w = wait_find(s, key);
+	size_t i;
+
+	if (!w)
+		return;
+	i = (size_t)(w - s->waits);
+	memmove(w, w + 1, (s->n_waits - i - 1) * sizeof(*w));
+	s->n_waits--;
+	hs->n_waits--;
+}
+
+int
+hostset_apply_wait(struct hostset *hs, const struct op *op)
+{
+	struct host_source *s = hostset_by_id(hs, op->data.owner);
+
+	if (!s)
+		return 0;
+	switch (op->kind) {
+	case OP_WAIT:
+		return wait_insert(hs, s, op);
+	case OP_WAIT_DEL:
+		wait_remove(hs, s, &op->data.key);
+		return 0;
+	default:
+		hs->n_waits -= s->n_waits;
+		free(s->waits);
+		s->waits = NULL;
+		s->n_waits = 0;
+		return 0;
+	}
+}

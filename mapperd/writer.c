@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Invariants: `todo`, `finished`, `n` and `stop` are guarded by `lock`; a job
+ * is in one queue at a time, or in the thread's hands. A group is all that
+ * waits, up to a bound: a lone job is not made to wait for others.
+ */
+#include "mapperd/writer.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "libipref/log.h"
+
+#define GROUP_JOBS_MAX 4096
+#define GROUP_OPS_MAX  65536 /* unless the first job alone has more */
+
+struct writer {
+	struct writer_config cfg;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct job_queue todo, finished;
+	size_t n; /* jobs in todo */
+	bool stop;
+	/* The loop's: */
+	pthread_t thread;
+	int notify; /* eventfd: something is finished */
+	struct event *notified;
+};
+
+/* With the lock held: moves the next group out of the queue. */
+static void
+take_group(struct writer *w, struct job_queue *group)
+{
+	struct store_job *job;
+	size_t jobs = 0, ops = 0;
+
+	while ((job = TAILQ_FIRST(&w->todo)) && jobs < GROUP_JOBS_MAX) {
+		if (jobs && ops + job->change.n > GROUP_OPS_MAX)
+			break;
+		TAILQ_REMOVE(&w->todo, job, queue);
+		TAILQ_INSERT_TAIL(group, job, queue);
+		w->n--;
+		jobs++;
+		ops += job->change.n;
+	}
+}
+
+static void
+notify(struct writer *w)
+{
+	uint64_t one = 1;
+
+	/* Can only fail when the counter is full: then the loop is told. */
+	if (write(w->notify, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_err_errno(errno, "store: can't wake the loop");
+}
+
+static void *
+writer_main(void *arg)
+{
+	struct writer *w = arg;
+	struct job_queue group = TAILQ_HEAD_INITIALIZER(group);
+
+	pthread_mutex_lock(&w->lock);
+	for (;;) {
+		while (TAILQ_EMPTY(&w->todo) && !w->stop)
+			pthread_cond_wait(&w->wake, &w->lock);
+		if (TAILQ_EMPTY(&w->todo))
+			break;
+		take_group(w, &group);
+		pthread_mutex_unlock(&w->lock);
+		w->cfg.run(&group, w->cfg.arg);
+		pthread_mutex_lock(&w->lock);
+		TAILQ_CONCAT(&w->finished, &group, queue);
+		notify(w);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+/* Hands finished jobs to their owner. */
+static void
+deliver(struct writer *w)
+{
+	struct job_queue done = TAILQ_HEAD_INITIALIZER(done);
+	struct store_job *job;
+
+	pthread_mutex_lock(&w->lock);
+	TAILQ_CONCAT(&done, &w->finished, queue);
+	pthread_mutex_unlock(&w->lock);
+	while ((job = TAILQ_FIRST(&done))) {
+		TAILQ_REMOVE(&done, job, queue);
+		w->cfg.done(job, w->cfg.arg);
+	}
+}
+
+static void
+on_notified(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t n;
+
+	(void)what;
+	if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		log_err_errno(errno, "store: can't read its notification");
+	deliver(arg);
+}
+
+/* The thread takes no signals: they are the loop's. */
+static int
+start_thread(struct writer *w)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&w->thread, NULL, writer_main, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -err;
+}
+
+static void
+writer_free(struct writer *w)
+{
+	if (w->notified)
+		event_free(w->notified);
+	if (w->notify >= 0)
+		close(w->notify);
+	pthread_mutex_destroy(&w->lock);
+	pthread_cond_destroy(&w->wake);
+	free(w);
+}
+
+int
+writer_start(struct writer **out, struct event_base *base,
+	const struct writer_config *cfg)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	int err = -ENOMEM;
+
+	if (!w)
+		return -ENOMEM;
+	w->cfg = *cfg;
+	TAILQ_INIT(&w->todo);
+	TAILQ_INIT(&w->finished);
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->wake, NULL);
+	w->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->notify >= 0)
+		w->notified = event_new(
+			base, w->notify, EV_READ | EV_PERSIST, on_notified, w);
+	if (w->notified && !event_add(w->notified, NULL))
+		err = start_thread(w);
+	if (err) {
+		writer_free(w);
+		return err;
+	}
+	*out = w;
+	return 0;
+}
+
+int
+writer_submit(struct writer *w, struct store_job *job)
+{
+	int err = -EAGAIN;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->n < STORE_JOBS_MAX) {
+		TAILQ_INSERT_TAIL(&w->todo, job, queue);
+		w->n++;
+		pthread_cond_signal(&w->wake);
+		err = 0;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return err;
+}
+
+size_t
+writer_queued(struct writer *w)
+{
+	size_t n;
+
+	pthread_mutex_lock(&w->lock);
+	n = w->n;
+	pthread_mutex_unlock(&w->lock);
+	return n;
+}
+
+void
+writer_stop(struct writer *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	deliver(w);
+	writer_free(w);
+}
