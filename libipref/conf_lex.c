@@ -124,7 +124,8 @@ copy_number(struct conf_reading *r, struct lexer *l)
 static void
 copy_word(struct conf_reading *r, struct lexer *l)
 {
-	size_t len = span(l, LETTERS DIGITS "-_*");
+	/* A minus inside a name belongs to it, one before a number does not. */
+	size_t len = *l->p == '-' ? 1 : span(l, LETTERS DIGITS "-_*");
 
 	if (*l->p == '@') {
 		conf_error(

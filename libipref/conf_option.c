@@ -120,7 +120,8 @@ take_operands(struct conf_reading *r, const struct scan *s)
 {
 	r->operands = s->argv + s->next;
 	r->n_operands = (size_t)(s->argc - s->next);
-	if (r->n_operands && !r->spec->operands)
+	/* Behind an unknown option it may as well be that one's value. */
+	if (r->n_operands && !r->spec->operands && !r->failed)
 		conf_error(r, "\"%.60s\": %s takes nothing but options",
 			r->operands[0], r->spec->program);
 }
