@@ -455,7 +455,8 @@ lookups_set_servers(struct lookups *c, const struct endpoint *servers, size_t n)
 {
 	if (n > LOOKUP_SERVERS_MAX)
 		n = LOOKUP_SERVERS_MAX;
-	memcpy(c->cfg.servers, servers, n * sizeof(*servers));
+	if (n)
+		memcpy(c->cfg.servers, servers, n * sizeof(*servers));
 	c->cfg.n_servers = n;
 	c->first = 0;
 }
