@@ -253,7 +253,6 @@ route(const struct arrive *a, const struct packet_in *in, struct ipref *i,
 	}
 	out->used[0] = theirs;
 	out->used[1] = ours;
-	out->from_self = !theirs;
 	return DROP_NONE;
 }
 
@@ -300,6 +299,10 @@ decap(const struct gw_settings *set, const struct maps *maps,
 	*out = (struct packet_out){.p = out->p, .size = out->size};
 	wbuf_init(&a.w, out->p, out->size);
 	out->drop = arrive(&a, in, out);
-	if (!out->drop)
+	if (out->drop) {
+		out->used[0] = out->used[1] = NULL;
+	} else {
 		out->len = a.w.len;
+		out->from_self = !out->used[0];
+	}
 }

@@ -231,12 +231,14 @@ leave(struct leave *l, const struct packet_in *in, struct packet_out *out)
 	h.dst_gw = theirs.gw;
 	h.dst_ref = theirs.ref;
 	drop = put_packet(l, &p, &h, 0);
+	if (!drop && !wbuf_ok(&l->w))
+		drop = DROP_NO_ROOM;
 	if (drop)
 		return drop;
 	out->peer = theirs.gw;
 	out->used[0] = ours.entry;
 	out->used[1] = theirs.entry;
-	return wbuf_ok(&l->w) ? DROP_NONE : DROP_NO_ROOM;
+	return DROP_NONE;
 }
 
 void
