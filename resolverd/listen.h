@@ -68,5 +68,8 @@ size_t asker_backlog(const struct asker *a);
  * is (gone true); fn may end the asker. NULL takes it back. */
 void asker_on_drain(
 	struct asker *a, void (*fn)(bool gone, void *arg), void *arg);
+/* TCP only: asker_on_drain() of some asker of this client waits for its call:
+ * there is one place for it. */
+bool asker_waits(const struct asker *a);
 
 #endif

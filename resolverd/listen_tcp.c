@@ -18,8 +18,9 @@
 #include "libipref/log.h"
 #include "resolverd/listen_impl.h"
 
-#define PIPELINE    64	      /* queries of a client under way at once */
-#define BACKLOG_MAX (1 << 18) /* bytes of answers not taken: no more reading   \
+#define PIPELINE 64 /* queries of a client under way at once */
+#define BACKLOG_MAX                                                            \
+	(1 << 18)	      /* bytes of answers not taken: no more reading   \
 			       */
 #define INPUT_MAX (3 * 65537) /* bytes read ahead */
 #define PAUSE_S	  1	      /* without descriptors: before accepting again */
@@ -320,4 +321,10 @@ asker_on_drain(struct asker *a, void (*fn)(bool gone, void *arg), void *arg)
 {
 	a->tcp->drained = fn;
 	a->tcp->drained_arg = arg;
+}
+
+bool
+asker_waits(const struct asker *a)
+{
+	return a->tcp->drained;
 }

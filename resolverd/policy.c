@@ -178,6 +178,11 @@ name_list_covers(const struct name_list *l, const struct name *n)
 bool
 domains_have(const struct domains *d, const struct name *n)
 {
-	return name_list_covers(&d->domains, n) &&
-	       !name_list_covers(&d->except, n);
+	return name_list_covers(&d->domains, n) && !domains_except(d, n);
+}
+
+bool
+domains_except(const struct domains *d, const struct name *n)
+{
+	return name_list_covers(&d->except, n);
 }

@@ -64,5 +64,7 @@ void endpoint_list_fini(struct endpoint_list *l);
 bool prefix_list_has(const struct prefix_list *l, const struct addr *a);
 /* The name is one that is to be translated. */
 bool domains_have(const struct domains *d, const struct name *n);
+/* The name is one that must not be. */
+bool domains_except(const struct domains *d, const struct name *n);
 
 #endif
