@@ -79,6 +79,9 @@ struct conf_spec {
 	const char *summary; /* one line for --help */
 	const char
 		*operands; /* "LOCAL:PUBLIC:SERVER...", or NULL: none taken */
+	/* A check of each operand: NULL, or the reason why it is refused
+	 * (static text). May be NULL. */
+	const char *(*check_operand)(const char *text);
 	const struct conf_table *tables;
 	size_t n_tables;
 	size_t size; /* of the settings struct */

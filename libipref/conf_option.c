@@ -118,12 +118,20 @@ scan_builtin(struct conf_reading *r, struct scan *s, struct word *w)
 static void
 take_operands(struct conf_reading *r, const struct scan *s)
 {
+	const char *why;
+	size_t i;
+
 	r->operands = s->argv + s->next;
 	r->n_operands = (size_t)(s->argc - s->next);
 	/* Behind an unknown option it may as well be that one's value. */
 	if (r->n_operands && !r->spec->operands && !r->failed)
 		conf_error(r, "\"%.60s\": %s takes nothing but options",
 			r->operands[0], r->spec->program);
+	for (i = 0; r->spec->check_operand && i < r->n_operands; i++) {
+		why = r->spec->check_operand(r->operands[i]);
+		if (why)
+			conf_error(r, "\"%.200s\": %s", r->operands[i], why);
+	}
 }
 
 enum conf_option_action
