@@ -6,7 +6,7 @@
  * functions; `level` counts from 0, the packet itself. Odd levels went the
  * other way: there the source is the remote end, the destination ours. Nothing
  * is asked about quoted packets: one that can't be translated takes the whole
- * message with it. The mapper is asked about a packet only when all else is
+ * message with it. About a packet the mapper is asked only when its headers are
  * well, and about its source only when the destination is known.
  */
 #include "gwd/encap.h"
@@ -58,7 +58,6 @@ our_end(const struct leave *l, const struct addr *a, struct end *e)
 	return true;
 }
 
-/* Without a public address our own IPREF address is none to send to. */
 static bool
 their_end(const struct leave *l, const struct addr *a, struct end *e)
 {
@@ -211,6 +210,7 @@ leave(struct leave *l, const struct packet_in *in, struct packet_out *out)
 		icmp_reply_route(l->set, in, &p, out);
 		return DROP_SOURCE_ROUTE;
 	}
+	/* without a public address our own context is none to send to */
 	if (!their_end(l, &p.dst, &theirs) || addr_is_zero(&theirs.gw))
 		return no_destination(l, in, &p, out);
 	if (l->set->dec_ttl) {

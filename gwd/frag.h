@@ -13,13 +13,15 @@ size_t frag_room(const struct gw_settings *set, uint32_t path_mtu);
 /* One piece of a too large IPREF packet whose D is clear: writes the piece that
  * begins at payload offset *off (start with 0) and moves *off on; `room` is
  * the piece's largest size; ident the identification if the packet has none.
- * Returns its length; 0: there are no more. */
+ * Returns its length; 0: there are no more, or (with *off still 0) room or size
+ * hold no piece of this packet. */
 size_t frag_piece(const uint8_t *pkt, size_t len, size_t room, uint32_t ident,
 	size_t *off, uint8_t *out, size_t size) MUSTCHECK;
 
-/* D is set: fills out with "fragmentation needed" (DROP_TOO_BIG, REPLY_LOCAL)
- * towards the sender of the local packet in->p, which made an IPREF packet
- * tunnel[0..len) that does not fit path_mtu. */
+/* D is set: fills out with "fragmentation needed" (DROP_TOO_BIG, REPLY_LOCAL;
+ * or REPLY_NONE when no error may be sent about this packet) towards the sender
+ * of the local packet in->p, which made an IPREF packet tunnel[0..len) that
+ * does not fit path_mtu. */
 void frag_too_big(const struct gw_settings *set, const struct packet_in *in,
 	const uint8_t *tunnel, size_t len, uint32_t path_mtu,
 	struct packet_out *out);

@@ -101,6 +101,6 @@ header_encode(struct wbuf *w, const struct header *h)
 size_t
 header_size(const struct header *h)
 {
-	return 4 + (h->frag ? HEADER_FRAG : 0u) +
+	return HEADER_PLAIN + (h->frag ? HEADER_FRAG : 0u) +
 	       2 * (addr_len(h->dst_gw.ver) + wire_ref_len(h));
 }

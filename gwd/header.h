@@ -13,6 +13,7 @@
 #define HEADER_IPREF  0x10  /* byte 0: version 1 */
 #define HEADER_I      0x02  /* byte 0: fragment information present */
 #define HEADER_D      0x01  /* byte 0: do not fragment */
+#define HEADER_PLAIN  4	    /* bytes in front of what I adds */
 #define HEADER_FRAG   8	    /* bytes that I adds */
 #define HEADER_MF     1	    /* fragment field: more fragments */
 #define HEADER_OFFSET 65528 /* fragment field: offset in bytes */

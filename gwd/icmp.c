@@ -263,7 +263,7 @@ put_quote(struct wbuf *w, const struct gw_settings *set,
 	const struct packet_in *in, const struct header *h)
 {
 	size_t len = quoted_len(in->len) & ~(size_t)1;
-	size_t contexts = 4 + (h->frag ? HEADER_FRAG : 0u);
+	size_t contexts = HEADER_PLAIN + (h->frag ? HEADER_FRAG : 0u);
 	size_t rest = contexts + 2 * addr_len(h->src_gw.ver);
 	uint8_t ver = h->src_gw.ver;
 	struct addr pub = addr_is_zero(&set->pub) ? addr_zero(ver) : set->pub;

@@ -5,6 +5,7 @@
  */
 #include "gwd/pmtu.h"
 
+#include "gwd/header.h"
 #include "gwd/packet.h"
 
 #define UDP_HEADER 8
@@ -43,4 +44,13 @@ pmtu_to_tunnel(uint32_t local_mtu)
 	if (local_mtu > UINT16_MAX)
 		local_mtu = UINT16_MAX;
 	return local_mtu - LEAVING;
+}
+
+uint32_t
+pmtu_interface(uint8_t local_ver, uint8_t tunnel_ver, uint32_t uplink_mtu)
+{
+	size_t header = HEADER_PLAIN + 2 * (addr_len(tunnel_ver) + REF_LEN);
+
+	return pmtu_to_local(
+		local_ver, header, false, pmtu_room(tunnel_ver, uplink_mtu));
 }

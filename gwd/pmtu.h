@@ -24,4 +24,10 @@ uint32_t pmtu_to_local(
  * this gateway; 0: makes no sense. */
 uint32_t pmtu_to_tunnel(uint32_t local_mtu);
 
+/* The MTU for the gateway's interface: a local packet of that size, not
+ * fragmented and with 16-byte references, just fits the uplink's MTU. 0: none
+ * does. */
+uint32_t pmtu_interface(
+	uint8_t local_ver, uint8_t tunnel_ver, uint32_t uplink_mtu);
+
 #endif

@@ -177,6 +177,15 @@ START_TEST(test_mtu_leaving)
 }
 END_TEST
 
+START_TEST(test_mtu_interface)
+{
+	ck_assert_uint_eq(pmtu_interface(4, 4, 1500), 1448);
+	ck_assert_uint_eq(pmtu_interface(4, 6, 1500), 1404);
+	ck_assert_uint_eq(pmtu_interface(4, 4, 52), 0);
+	ck_assert_uint_eq(pmtu_interface(4, 4, 0), 0);
+}
+END_TEST
+
 /* A local packet as large as the MTU that frag_too_big() tells makes an IPREF
  * packet that just fits. */
 START_TEST(test_told_mtu_fits)
@@ -212,4 +221,4 @@ START_TEST(test_told_mtu_fits)
 END_TEST
 
 RUN_TESTS("frag", test_split, test_split_nothing, test_mtu, test_mtu_leaving,
-	test_told_mtu_fits)
+	test_mtu_interface, test_told_mtu_fits)
