@@ -3,10 +3,9 @@
  * The control socket's server, on libevent's evhttp.
  *
  * evhttp has no bound on its connections and does not tell when one ends. So
- * each connection's bufferevent is a filter that changes nothing, and whose end
- * libevent reports: the gate counts them and stops accepting while it is full.
- * libevent frees bufferevents late, maybe only with the event base, so the gate
- * outlives the ctl until the last of them is gone.
+ * the ctl keeps a reference to the bufferevent of each: one that is freed has
+ * no callbacks any more. While all places are taken nothing is accepted, and a
+ * timer looks for those that have become free.
  */
 #include "libipref/ctl.h"
 
@@ -31,6 +30,7 @@
 #define MAX_CONNS    64
 #define MAX_ROWS     64 /* registered things of one kind: ours, few */
 #define IDLE_SECONDS 30
+#define SWEEP_MS     20
 #define MAX_HEADERS  8192
 #define MAX_BODY     4096
 #define BACKLOG	     128
@@ -44,13 +44,6 @@
 	(EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | \
 		EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |    \
 		EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH)
-
-/* Freed when neither the ctl nor a connection needs it. */
-struct gate {
-	struct event_base *base;
-	struct evconnlistener *listener; /* NULL: the ctl is gone */
-	size_t n;			 /* connections */
-};
 
 struct status_row {
 	const char *name;
@@ -71,7 +64,11 @@ struct page_row {
 
 struct ctl {
 	struct evhttp *http;
-	struct gate *gate;
+	struct evconnlistener *listener;      /* evhttp's, which frees it */
+	struct bufferevent *conns[MAX_CONNS]; /* one reference to each */
+	size_t n_conns;
+	struct log_limit limit;
+	struct event *sweep; /* pending while the listener is off; owned */
 	char *path;	     /* unlinked at the end; NULL: not bound yet */
 	dev_t dev;	     /* of the socket, to unlink no other's */
 	ino_t ino;	     /* likewise */
@@ -88,42 +85,82 @@ struct ctl_metrics {
 	const char *name; /* of the metric whose samples follow */
 };
 
-static void
-gate_free_if_unused(struct gate *gate)
+static bool
+is_freed(struct bufferevent *conn)
 {
-	if (!gate->listener && gate->n == 0)
-		free(gate);
+	void *arg;
+
+	bufferevent_getcb(conn, NULL, NULL, NULL, &arg);
+	return !arg;
+}
+
+/* Lets go of connections: of those that ended, or of all. */
+static void
+release_conns(struct ctl *c, bool all)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < c->n_conns; i++)
+		if (all || is_freed(c->conns[i]))
+			bufferevent_decref(c->conns[i]);
+		else
+			c->conns[kept++] = c->conns[i];
+	c->n_conns = kept;
 }
 
 static void
-on_conn_gone(void *arg)
+stop_accepting(struct ctl *c)
 {
-	struct gate *gate = arg;
+	static const struct timeval soon = {.tv_usec = SWEEP_MS * 1000};
 
-	gate->n--;
-	if (gate->listener)
-		evconnlistener_enable(gate->listener);
-	gate_free_if_unused(gate);
+	evconnlistener_disable(c->listener);
+	if (event_add(c->sweep, &soon))
+		log_err("control: timer can't be set");
 }
 
+static void
+on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct ctl *c = arg;
+
+	(void)fd;
+	(void)what;
+	release_conns(c, false);
+	if (c->n_conns == MAX_CONNS || evconnlistener_enable(c->listener))
+		stop_accepting(c);
+}
+
+/* Without descriptors or memory; those who wait are still there later. */
+static void
+on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	struct ctl *c = arg;
+
+	(void)listener;
+	log_limited(&c->limit, LOG_LEVEL_WARN, "control: accept: %s",
+		strerror(errno));
+	stop_accepting(c);
+}
+
+/* evhttp has accepted somebody and wants a bufferevent for it. */
 static struct bufferevent *
 on_conn_new(struct event_base *base, void *arg)
 {
-	struct gate *gate = arg;
-	struct bufferevent *socket, *filter;
+	struct ctl *c = arg;
+	/* Not one that closes its descriptor when it is freed, which is only
+	 * when we let go: evhttp then closes it. */
+	struct bufferevent *conn = bufferevent_socket_new(base, -1, 0);
 
-	socket = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (!socket)
+	if (!conn)
 		return NULL;
-	filter = bufferevent_filter_new(
-		socket, NULL, NULL, BEV_OPT_CLOSE_ON_FREE, on_conn_gone, gate);
-	if (!filter) {
-		bufferevent_free(socket);
-		return NULL;
-	}
-	if (++gate->n >= MAX_CONNS)
-		evconnlistener_disable(gate->listener);
-	return filter;
+	release_conns(c, false);
+	if (c->n_conns == MAX_CONNS)
+		bug("control: accepted beyond the bound");
+	bufferevent_incref(conn);
+	c->conns[c->n_conns++] = conn;
+	if (c->n_conns == MAX_CONNS)
+		stop_accepting(c);
+	return conn;
 }
 
 static json_t *
@@ -306,7 +343,8 @@ listen_at(struct ctl *c, struct event_base *base, const char *path)
 		evconnlistener_free(listener);
 		return -ENOMEM;
 	}
-	c->gate->listener = listener;
+	evconnlistener_set_error_cb(listener, on_accept_error);
+	c->listener = listener;
 	return 0;
 }
 
@@ -317,7 +355,7 @@ set_up_http(struct ctl *c)
 	evhttp_set_max_headers_size(c->http, MAX_HEADERS);
 	evhttp_set_max_body_size(c->http, MAX_BODY);
 	evhttp_set_timeout(c->http, IDLE_SECONDS);
-	evhttp_set_bevcb(c->http, on_conn_new, c->gate);
+	evhttp_set_bevcb(c->http, on_conn_new, c);
 	evhttp_set_gencb(c->http, on_request, c);
 	ctl_add_page(c, "/status", NULL, page_status, c);
 	ctl_add_page(c, "/metrics", TEXT_METRICS, page_metrics, c);
@@ -335,8 +373,8 @@ ctl_new(struct ctl **out, struct event_base *base, const char *path,
 	c->program = program;
 	c->start_ms = now_ms();
 	c->http = evhttp_new(base);
-	c->gate = calloc(1, sizeof(*c->gate));
-	if (!c->http || !c->gate)
+	c->sweep = evtimer_new(base, on_sweep, c);
+	if (!c->http || !c->sweep)
 		goto fail;
 	set_up_http(c);
 	rc = listen_at(c, base, path);
@@ -368,12 +406,11 @@ ctl_free(struct ctl *c)
 	if (!c)
 		return;
 	unlink_own(c);
-	if (c->gate)
-		c->gate->listener = NULL;
 	if (c->http)
 		evhttp_free(c->http);
-	if (c->gate)
-		gate_free_if_unused(c->gate);
+	release_conns(c, true);
+	if (c->sweep)
+		event_free(c->sweep);
 	free(c->path);
 	free(c);
 }
