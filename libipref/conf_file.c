@@ -6,6 +6,9 @@
  * have to be known. Groups of the suite's other programs are skipped, any other
  * name at the top is taken for a misspelling. The common group is read first,
  * wherever it stands, so that the daemon's own wins.
+ *
+ * BUGS: libconfig 1.5 loses the memory of a string at which it finds a syntax
+ * error; so each reload of such a file costs that string.
  */
 #include <errno.h>
 #include <libconfig.h>

@@ -4,9 +4,11 @@
  *
  * libconfig cuts a number that is wider than int, silently, unless an L follows
  * it. So long numbers get one here, and those that not even 64 bits hold are
- * errors. @include is refused: numbers in another file would escape this, and
- * errors would be said with places in a file that nobody named. Lines stay what
- * they are.
+ * errors. So are strings and comments without an end, of which libconfig says
+ * the wrong line or nothing. A comment in the last line gets its line end.
+ * @include is refused: numbers in another file would escape this, and errors
+ * would be said with places in a file that nobody named. Lines stay what they
+ * are.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,16 +46,27 @@ left(const struct lexer *l)
 	return (size_t)(l->end - l->p);
 }
 
-/* Length up to and with the string end, or of all that is left. */
+/* Length up to and with the text end; 0 when it does not come. */
 static size_t
 length_to(const struct lexer *l, const char *end)
 {
-	const char *found = memmem(l->p, left(l), end, strlen(end));
+	const char *from = l->p + strlen(end);
+	const char *found =
+		memmem(from, (size_t)(l->end - from), end, strlen(end));
 
-	return found ? (size_t)(found - l->p) + strlen(end) : left(l);
+	return found ? (size_t)(found - l->p) + strlen(end) : 0;
 }
 
-/* Length of a string in quotes, the cursor being at the first. */
+static size_t
+line_length(const struct lexer *l)
+{
+	size_t len = length_to(l, "\n");
+
+	return len ? len : left(l);
+}
+
+/* Length of a string in quotes, the cursor being at the first; 0 when there is
+ * no second. */
 static size_t
 quoted_length(const struct lexer *l)
 {
@@ -64,22 +77,13 @@ quoted_length(const struct lexer *l)
 			i++;
 		else if (l->p[i] == '"')
 			return i + 1;
-	return left(l);
+	return 0;
 }
 
-/* Length of what is no code: comments and strings; 0 when here is none. */
-static size_t
-skipped_length(const struct lexer *l)
+static bool
+is_at(const struct lexer *l, const char *text)
 {
-	if (*l->p == '"')
-		return quoted_length(l);
-	if (*l->p == '#')
-		return length_to(l, "\n");
-	if (left(l) < 2 || *l->p != '/')
-		return 0;
-	if (l->p[1] == '/')
-		return length_to(l, "\n");
-	return l->p[1] == '*' ? length_to(l, "*/") : 0;
+	return left(l) >= strlen(text) && !memcmp(l->p, text, strlen(text));
 }
 
 static size_t
@@ -94,6 +98,37 @@ span(const struct lexer *l, const char *of)
 
 #define DIGITS	"0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+static void
+lex_error(struct conf_reading *r, struct lexer *l, const char *reason)
+{
+	conf_error(r, "%s:%u: %s", r->file, l->line, reason);
+	l->bad = true;
+}
+
+/* Copies what is no code, a comment or a string; false when here is none. */
+static bool
+copy_skipped(struct conf_reading *r, struct lexer *l)
+{
+	size_t len;
+
+	if (is_at(l, "#") || is_at(l, "//")) {
+		copy(l, line_length(l));
+		return true;
+	}
+	if (is_at(l, "/*"))
+		len = length_to(l, "*/");
+	else if (is_at(l, "\""))
+		len = quoted_length(l);
+	else
+		return false;
+	if (!len)
+		lex_error(r, l,
+			is_at(l, "/*") ? "a comment without an end"
+				       : "a string without an end");
+	copy(l, len ? len : left(l));
+	return true;
+}
 
 /* A word that begins with a digit. */
 static void
@@ -111,8 +146,7 @@ copy_number(struct conf_reading *r, struct lexer *l)
 	digits = span(&rest, hex ? DIGITS "abcdefABCDEF" : DIGITS);
 	rest.p += digits;
 	if (digits > (hex ? LONG_HEX_DIGITS : LONG_DIGITS)) {
-		conf_error(r, "%s:%u: a number is too long", r->file, l->line);
-		l->bad = true;
+		lex_error(r, l, "a number is too long");
 	}
 	copy(l, len);
 	if (prefix + zeros + digits == len &&
@@ -138,23 +172,24 @@ copy_word(struct conf_reading *r, struct lexer *l)
 char *
 conf_lex(struct conf_reading *r, const char *text, size_t len)
 {
-	char *out = malloc(2 * len + 1);
+	char *out = malloc(2 * len + sizeof("\n"));
 	struct lexer l = {text, text + len, 1, out, false};
-	size_t n;
 
 	if (!out) {
 		conf_error(r, "%s: out of memory", r->file);
 		return NULL;
 	}
 	while (left(&l)) {
-		n = skipped_length(&l);
-		if (n)
-			copy(&l, n);
-		else if (strchr(DIGITS, *l.p))
+		if (copy_skipped(r, &l))
+			continue;
+		if (strchr(DIGITS, *l.p))
 			copy_number(r, &l);
 		else
 			copy_word(r, &l);
 	}
+	/* A comment in the last line has to end, too. */
+	if (len && text[len - 1] != '\n')
+		*l.out++ = '\n';
 	*l.out = '\0';
 	if (l.bad) {
 		free(out);

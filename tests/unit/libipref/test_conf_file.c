@@ -149,7 +149,12 @@ static const struct {
 	{"\nmapperd = 5;\n", "gwd: @:2: mapperd: a group is needed: { ... }\n"},
 	{"gwd: {\n", "gwd: @:2: syntax error\n"},
 	{"gwd: {\n port = 5;\n}}\n", "gwd: @:3: syntax error\n"},
-	{"gwd: { text = \"\n\n", "gwd: @:3: syntax error\n"},
+	{"gwd: { };\n text = \"\n\n", "gwd: @:2: a string without an end\n"},
+	{"gwd: { };\n text = \"\\\"", "gwd: @:2: a string without an end\n"},
+	{"gwd: { };\n text = \"\\", "gwd: @:2: a string without an end\n"},
+	{"gwd: { };\n\n/* * /\n", "gwd: @:3: a comment without an end\n"},
+	{"gwd: { };\n/*/\n", "gwd: @:2: a comment without an end\n"},
+	{"gwd: { /**/ };\n# \"", NULL},
 	{"gwd: {\n port = 0;\n};\ncommon: {\n flag = 5;\n nope = 1;\n};\n",
 		"gwd: @:5: common.flag: true or false is needed, "
 		"this is a number\n"
