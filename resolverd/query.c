@@ -293,6 +293,21 @@ start_query(struct resolver *r, struct asker *from, const struct request *rq)
 	query_resolve(q);
 }
 
+/* Who may have a zone may also ask for its SOA, and is judged there; others
+ * are clients. */
+static bool
+may_ask(const struct resolver *r, const struct asker *a,
+	const struct request *rq)
+{
+	const struct dns_question *q = &rq->head.question;
+
+	return prefix_list_has(&r->policy.allow, &a->peer.addr) ||
+	       rq->kind == REQUEST_TRANSFER ||
+	       (rq->kind == REQUEST_QUERY && q->type == DNS_TYPE_SOA &&
+		       zones_at(&r->zones, &q->name) &&
+		       prefix_list_has(&r->policy.transfer_to, &a->peer.addr));
+}
+
 void
 resolver_handle(
 	const struct asker *from, const uint8_t *msg, size_t len, void *arg)
@@ -307,7 +322,7 @@ resolver_handle(
 		asker_drop(&a);
 		return;
 	}
-	if (!prefix_list_has(&r->policy.allow, &a.peer.addr)) {
+	if (!may_ask(r, &a, &rq)) {
 		r->stats.refused_acl++;
 		reply_error(&a, &rq.head, DNS_REFUSED, EDE_PROHIBITED);
 		return;

@@ -60,7 +60,7 @@ struct resolver {
 	TAILQ_HEAD(, transfer) transfers;
 	size_t n_transfers;
 	bool stopping; /* what still comes in is dropped */
-	struct log_limit aa_limit, mapper_limit;
+	struct log_limit aa_limit, mapper_limit, transfer_limit;
 	struct resolver_stats stats;
 };
 

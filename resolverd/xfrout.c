@@ -220,15 +220,16 @@ xfrout_start(
 	char name[NAME_TEXT_MAX], addr[ADDR_TEXT_MAX];
 	struct asker a = *from;
 
-	if (!z) {
-		refuse(r, &a, rq, DNS_NOTAUTH, EDE_NOT_AUTHORITATIVE);
-		return;
-	}
 	if (!prefix_list_has(&r->policy.transfer_to, &a.peer.addr)) {
-		log_notice("transfer of %s to %s: refused",
-			name_format(&z->apex, name),
+		log_limited(&r->transfer_limit, LOG_LEVEL_NOTICE,
+			"transfer of %s to %s: refused",
+			name_format(&q->name, name),
 			addr_format(&a.peer.addr, addr));
 		refuse(r, &a, rq, DNS_REFUSED, EDE_PROHIBITED);
+		return;
+	}
+	if (!z) {
+		refuse(r, &a, rq, DNS_NOTAUTH, EDE_NOT_AUTHORITATIVE);
 		return;
 	}
 	if (q->type == DNS_TYPE_IXFR &&
