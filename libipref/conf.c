@@ -359,6 +359,10 @@ reload(struct conf *c, struct conf_reading *r)
 
 	if (conf_option_scan(r, c->argc, c->argv) != CONF_OPTIONS_READ)
 		bug("options changed while running");
+	/* A file that was there and is gone is a mistake, or about to be put in
+	 * place: no reason to go back to the defaults. */
+	if (c->file)
+		r->file_named = true;
 	reading_fill(r, c->argc, c->argv, true);
 	if (r->failed)
 		return -EINVAL;

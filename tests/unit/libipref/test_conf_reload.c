@@ -171,15 +171,19 @@ START_TEST(test_notes_once)
 }
 END_TEST
 
-START_TEST(test_file_gone)
+/* Also when it was not named: it was read, so it should be there. */
+START_TEST(test_file_gone, test_file_comes)
 {
+	struct conf_spec own = spec;
 	char want[SHOWN_MAX * 4];
 	struct run r;
 	char *text;
 
 	run_begin(&r);
 	run_file(&r, "gwd: { port = 7; };\n");
-	ck_assert_int_eq(run_load(&r, &spec), CONF_RUN);
+	r.argc = 1;
+	own.default_file = r.path;
+	ck_assert_int_eq(run_load(&r, &own), CONF_RUN);
 	ck_assert_int_eq(unlink(r.path), 0);
 	text = reload(&r, -EINVAL);
 	ck_assert_str_eq(text,
@@ -192,5 +196,26 @@ START_TEST(test_file_gone)
 }
 END_TEST
 
+/* A default file may come later. */
+START_TEST(test_file_comes)
+{
+	struct conf_spec own = spec;
+	struct run r;
+
+	run_begin(&r);
+	run_file(&r, "");
+	ck_assert_int_eq(unlink(r.path), 0);
+	r.argc = 1;
+	own.default_file = r.path;
+	ck_assert_int_eq(run_load(&r, &own), CONF_RUN);
+	free(reload(&r, 0));
+	ck_assert_uint_eq(r.settings.port, 1045);
+	write_entries(&r, "port = 8;");
+	free(reload(&r, 0));
+	ck_assert_uint_eq(r.settings.port, 8);
+	run_end(&r);
+}
+END_TEST
+
 RUN_TESTS("conf_reload", test_reload, test_options_stay, test_origins,
-	test_notes_once, test_file_gone)
+	test_notes_once, test_file_gone, test_file_comes)
