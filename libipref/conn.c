@@ -6,7 +6,9 @@
  *
  *	open --peer closed (read_one)------------------------> ended
  *	open --queue full, socket failed (end_later, on_end)-> ended
- *	open --send refused, EPIPE (transmit)-> deaf --read to the end-> ended
+ *
+ * A peer that has left takes nothing (EPIPE), but what it sent before is read
+ *to the end, where it ends by itself.
  *
  * Invariants: the handler hears of the end once, and of nothing after it. From
  * `ended` on no event is pending but ev_end. A conn that is freed by its
@@ -14,7 +16,6 @@
  * ev_write is pending exactly while the queue holds packets.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -54,7 +55,6 @@ struct conn {
 	size_t queued; /* bytes in it, bookkeeping included */
 	bool busy;     /* read_packets() is under way */
 	bool paused;
-	bool deaf;  /* the peer takes nothing more; it may have sent more */
 	bool ended; /* the handler knows, or on_end() will tell it */
 };
 
@@ -244,7 +244,6 @@ static int
 transmit_failed(struct conn *c, int rc)
 {
 	if (rc == -ENOTCONN) {
-		c->deaf = true;
 		queue_clear(c);
 		event_del(c->ev_write);
 		return rc;
@@ -316,7 +315,7 @@ conn_send(struct conn *c, const struct msg *m)
 	size_t len;
 	int rc;
 
-	if (c->ended || c->deaf)
+	if (c->ended)
 		return -ENOTCONN;
 	if (c->fmt.dialect == MSG_DIALECT_UNKNOWN)
 		return -EPROTO;

@@ -179,6 +179,9 @@ START_TEST(test_queue)
 	}
 	ck_assert_uint_eq(conn_queued(p.conn), 0);
 	ck_assert_uint_eq(p.stats.out, n);
+	/* No event but the one for reading is left to wake the loop. */
+	LOOP_UNTIL(base,
+		event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED) == 1);
 	ck_assert_uint_eq(p.gone, 0);
 	peer_fini(&p);
 	event_base_free(base);
