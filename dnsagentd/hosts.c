@@ -267,3 +267,32 @@ host_local_name(
 {
 	return name_join(n, host->label, host->label_len, local);
 }
+
+struct hosts_ref *
+hosts_ref_new(struct hosts *h)
+{
+	struct hosts_ref *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->refs = 1;
+	r->hosts = *h;
+	*h = (struct hosts){0};
+	return r;
+}
+
+struct hosts_ref *
+hosts_ref_get(struct hosts_ref *r)
+{
+	r->refs++;
+	return r;
+}
+
+void
+hosts_ref_put(struct hosts_ref *r)
+{
+	if (!r || --r->refs)
+		return;
+	hosts_fini(&r->hosts);
+	free(r);
+}

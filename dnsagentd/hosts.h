@@ -46,4 +46,16 @@ bool hosts_eq(const struct hosts *a, const struct hosts *b);
 bool host_local_name(struct name *n, const struct host *host,
 	const struct name *local) MUSTCHECK;
 
+/* Hosts that several hold: a server's last word, and a round of lookups. */
+struct hosts_ref {
+	unsigned refs;
+	struct hosts hosts;
+};
+/* One reference; what h owned moves there. NULL: no memory, h is as it was. */
+struct hosts_ref *hosts_ref_new(struct hosts *h) MUSTCHECK;
+/* One more; returns r. */
+struct hosts_ref *hosts_ref_get(struct hosts_ref *r);
+/* One less; the last frees. NULL is fine. */
+void hosts_ref_put(struct hosts_ref *r);
+
 #endif
