@@ -172,7 +172,7 @@ START_TEST(test_notes_once)
 END_TEST
 
 /* Also when it was not named: it was read, so it should be there. */
-START_TEST(test_file_gone, test_file_comes)
+START_TEST(test_file_gone)
 {
 	struct conf_spec own = spec;
 	char want[SHOWN_MAX * 4];
