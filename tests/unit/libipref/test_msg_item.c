@@ -199,71 +199,116 @@ START_TEST(test_largest)
 }
 END_TEST
 
-/* What encoding refuses, field by field, starting from a good message. */
-START_TEST(test_encode_refuses)
+#define REQ(c, ...)                                                            \
+	{                                                                      \
+		.mode = MSG_REQ, .cmd = MSG_##c, __VA_ARGS__                   \
+	}
+
+struct encoding {
+	struct msg m;
+	enum msg_error e;
+};
+
+static void
+check_encodings(const struct encoding *rows, size_t n)
+{
+	uint8_t out[PKT_MAX];
+	size_t i, len;
+
+	for (i = 0; i < n; i++) {
+		enum msg_error e =
+			msg_encode(&rows[i].m, &v44, out, sizeof(out), &len);
+
+		ck_assert_msg(
+			e == rows[i].e, "row %zu: %s", i, msg_error_text(e));
+	}
+}
+
+static const char x256[256] = "x";
+static const struct msg_str s0 = {"", 0}, s1 = {x256, 1}, s255 = {x256, 255},
+			    s256 = {x256, 256};
+
+START_TEST(test_encode_records)
 {
 	struct addr v4 = addr_zero(4), v6 = addr_zero(6);
 	struct arec good = {.gw = v4}, bad_ea = {.ea = v6}, bad_ip = {.ip = v6},
 		    bad_gw = {.gw = v6};
-	struct msg_entry entry = {.arec = {.ip = v6}};
-	static const char x[256] = "x";
-	struct msg_str s255 = {x, 255}, s256 = {x, 256}, s0 = {"", 0},
-		       s1 = {"x", 1};
-	struct msg_profile long_net = {.encode_net = {v4, 33}},
-			   net6 = {.encode_net = {v6, 64}},
-			   unaligned = {.encode_net = {{4, {10, 1}}, 8}},
-			   pub6 = {.pub = v6};
-	const struct {
-		struct msg m;
-		enum msg_error e;
-	} rows[] = {
-#define REQ(c, ...) {.mode = MSG_REQ, .cmd = MSG_##c, __VA_ARGS__}
+	struct msg_entry entry = {.arec = good}, bad = {.arec = bad_ip};
+	const struct encoding rows[] = {
 		{REQ(MC_GET_EA, .n = 1, .arecs = &good), MSG_OK},
-		{REQ(MC_GET_EA, .n = 1, .arecs = &good, .str = s1), MSG_OK},
-		{REQ(MC_GET_EA, .n = 1, .arecs = &good, .str = s255), MSG_OK},
-		{REQ(MC_GET_EA, .n = 1, .arecs = &good, .str = s256),
-			MSG_BAD_ITEMS},
 		{REQ(MC_GET_EA, .n = 0, .arecs = &good), MSG_BAD_ITEMS},
 		{REQ(MC_GET_EA, .n = 2, .arecs = &good), MSG_BAD_ITEMS},
 		{REQ(MC_GET_EA, .n = 1), MSG_BAD_ITEMS},
 		{REQ(MC_GET_EA, .n = 1, .arecs = &bad_ea), MSG_BAD_ITEMS},
 		{REQ(MC_GET_EA, .n = 1, .arecs = &bad_ip), MSG_BAD_ITEMS},
 		{REQ(MC_GET_EA, .n = 1, .arecs = &bad_gw), MSG_BAD_ITEMS},
+		{REQ(MC_HOST_DATA, .local = s1, .domain = s1, .n = 1),
+			MSG_BAD_ITEMS},
+		{SET(.n = 1, .entries = &entry), MSG_OK},
+		{SET(.n = 1, .entries = &bad), MSG_BAD_ITEMS},
+		{SET(.n = 1, .arecs = &good), MSG_BAD_ITEMS},
+	};
+	uint8_t out[PKT_MAX];
+	size_t len;
+
+	check_encodings(rows, ARRAY_LEN(rows));
+	ck_assert_int_eq(
+		msg_encode(&rows[0].m, &v44_new, out, sizeof(out), &len),
+		MSG_BAD_VERSION);
+}
+END_TEST
+
+START_TEST(test_encode_strings)
+{
+	struct arec a = {0};
+	const struct encoding rows[] = {
+		{REQ(MC_GET_EA, .n = 1, .arecs = &a, .str = s1), MSG_OK},
+		{REQ(MC_GET_EA, .n = 1, .arecs = &a, .str = s255), MSG_OK},
+		{REQ(MC_GET_EA, .n = 1, .arecs = &a, .str = s256),
+			MSG_BAD_ITEMS},
 		{REQ(MC_HOST_DATA_HASH, .local = s1, .domain = s1), MSG_OK},
 		{REQ(MC_HOST_DATA_HASH, .local = s0, .domain = s1),
 			MSG_BAD_ITEMS},
 		{REQ(MC_HOST_DATA_HASH, .local = s1, .domain = s256),
 			MSG_BAD_ITEMS},
-		{REQ(MC_HOST_DATA, .local = s1, .domain = s1, .n = 1),
+		{{.mode = MSG_NACK, .cmd = MSG_FEED_START, .str = s0},
 			MSG_BAD_ITEMS},
+		{{.mode = MSG_NACK, .cmd = MSG_FEED_START, .str = s1}, MSG_OK},
+	};
+
+	check_encodings(rows, ARRAY_LEN(rows));
+}
+END_TEST
+
+START_TEST(test_encode_profiles)
+{
+	struct addr v4 = addr_zero(4), v6 = addr_zero(6);
+	struct msg_profile long_net = {.encode_net = {v4, 33}},
+			   net6 = {.encode_net = {v6, 64}},
+			   unaligned = {.encode_net = {{4, {10, 1}}, 8}},
+			   pub6 = {.pub = v6};
+	const struct encoding rows[] = {
 		{REQ(FEED_START, .n = 0), MSG_OK},
 		{REQ(FEED_START, .profile = long_net), MSG_BAD_ITEMS},
 		{REQ(FEED_START, .profile = net6), MSG_BAD_ITEMS},
 		{REQ(FEED_START, .profile = pub6), MSG_BAD_ITEMS},
 		{REQ(FEED_START, .profile = unaligned), MSG_BAD_ITEMS},
-		{{.mode = MSG_DATA,
-			 .cmd = MSG_FEED_SET,
-			 .n = 1,
-			 .entries = &entry},
-			MSG_BAD_ITEMS},
-		{{.mode = MSG_DATA,
-			 .cmd = MSG_FEED_SET,
-			 .n = 1,
-			 .arecs = &good},
-			MSG_BAD_ITEMS},
-		{{.mode = MSG_NACK, .cmd = MSG_FEED_START, .str = s0},
-			MSG_BAD_ITEMS},
-		{{.mode = MSG_NACK, .cmd = MSG_FEED_START, .str = s1}, MSG_OK},
+	};
+
+	check_encodings(rows, ARRAY_LEN(rows));
+}
+END_TEST
+
+START_TEST(test_encode_commands)
+{
+	struct arec a = {0};
+	const struct encoding rows[] = {
 		{{.mode = MSG_DATA, .cmd = MSG_FEED_START}, MSG_BAD_MODE},
 		{{.mode = MSG_REQ, .cmd = 3}, MSG_UNKNOWN},
 		{{.mode = MSG_REQ, .cmd = 200}, MSG_UNKNOWN},
-		/* An answer that began as a copy of its request: what its row
-		 * does not name is left out. */
-		{{.mode = MSG_NACK,
-			 .cmd = MSG_MC_GET_EA,
-			 .n = 1,
-			 .arecs = &good,
-			 .str = s1},
+		/* Answers that began as copies of their requests: what their
+		 * rows do not name is left out. */
+		{{.mode = MSG_NACK, .cmd = MSG_MC_GET_EA, .n = 1, .arecs = &a},
 			MSG_OK},
 		{{.mode = MSG_ACK,
 			 .cmd = MSG_MC_HOST_DATA,
@@ -272,20 +317,8 @@ START_TEST(test_encode_refuses)
 			 .domain = s1},
 			MSG_OK},
 	};
-	uint8_t out[PKT_MAX];
-	size_t i, len;
 
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		struct msg m = rows[i].m;
-		enum msg_error e;
-
-		e = msg_encode(&m, &v44, out, sizeof(out), &len);
-		ck_assert_msg(
-			e == rows[i].e, "row %zu: %s", i, msg_error_text(e));
-	}
-	ck_assert_int_eq(
-		msg_encode(&rows[0].m, &v44_new, out, sizeof(out), &len),
-		MSG_BAD_VERSION);
+	check_encodings(rows, ARRAY_LEN(rows));
 }
 END_TEST
 
@@ -385,73 +418,74 @@ START_TEST(test_record_bounds)
 }
 END_TEST
 
+static const struct {
+	const char *hex, *text;
+} texts[] = {
+	{"1100000944000002", "DATA NOOP 9"},
+	{"1147fb954400000d0000000000000000c0000201000000000000000000"
+	 "00000000000005040c68312e6f6e652e746573742e0000",
+		"REQ MC_GET_EA 64405 arec ea - ip - gw 192.0.2.1 ref 5 "
+		"name h1.one.test."},
+	{"11c7121944000002", "NACK MC_GET_EA 4633"},
+	{"1101000144000004"
+	 "0000000100000002",
+		NULL},
+	{"110200014400000400000010"
+	 "ffffffff",
+		"DATA SET_MARK 1 owner 16 mark 4294967295"},
+	{"114e00204400000b66666666"
+	 "18e74b0fad99e893"
+	 "04086c6f632e74657374000004097a65726f2e7465737400",
+		"REQ MC_HOST_DATA 32 batch 66666666 hash "
+		"18e74b0fad99e893 source loc.test:zero.test"},
+	{"118f00164400000b00000003"
+	 "ae281b899f6059ae"
+	 "04086c6f632e746573740000040968616e642e7465737400",
+		"ACK MC_HOST_DATA_HASH 22 count 3 hash "
+		"ae281b899f6059ae source loc.test:hand.test"},
+	{FEED_START "0af00000"
+		    "00000000" PROFILE_REST "0c000000",
+		"REQ FEED_START 1 store 0000000000000000 revision 0 "
+		"encode-net 10.240.0.0/12 public 192.0.2.1 own-ref 7"},
+	{"11e0000144000005"
+	 "040a6e6f205c0a7f00ff61620000",
+		NULL},
+	{"11e0000144000004"
+	 "04066e5c0a7f00ff",
+		"NACK FEED_START 1 reason n\\092\\010\\127\\000\\255"},
+	{"11a0000144000007"
+	 "00000000000000ff"
+	 "0000000000000011"
+	 "00000001",
+		"ACK FEED_START 1 store 00000000000000ff revision 17 "
+		"kind 1"},
+	{"11210000"
+	 "4400000f"
+	 "0000000000000009"
+	 "00000003"
+	 "00000000"
+	 "0000000000000008" AREC44,
+		"DATA FEED_SET 0 revision 9 entry listed tentative "
+		"born 8 ea 10.240.62.29 ip - gw 192.0.2.1 ref 5"},
+};
+
 START_TEST(test_text)
 {
-	static const struct {
-		const char *hex, *text;
-	} rows[] = {
-		{"1100000944000002", "DATA NOOP 9"},
-		{"1147fb954400000d0000000000000000c0000201000000000000000000"
-		 "00000000000005040c68312e6f6e652e746573742e0000",
-			"REQ MC_GET_EA 64405 arec ea - ip - gw 192.0.2.1 ref 5 "
-			"name h1.one.test."},
-		{"11c7121944000002", "NACK MC_GET_EA 4633"},
-		{"1101000144000004"
-		 "0000000100000002",
-			NULL},
-		{"110200014400000400000010"
-		 "ffffffff",
-			"DATA SET_MARK 1 owner 16 mark 4294967295"},
-		{"114e00204400000b66666666"
-		 "18e74b0fad99e893"
-		 "04086c6f632e74657374000004097a65726f2e7465737400",
-			"REQ MC_HOST_DATA 32 batch 66666666 hash "
-			"18e74b0fad99e893 source loc.test:zero.test"},
-		{"118f00164400000b00000003"
-		 "ae281b899f6059ae"
-		 "04086c6f632e746573740000040968616e642e7465737400",
-			"ACK MC_HOST_DATA_HASH 22 count 3 hash "
-			"ae281b899f6059ae source loc.test:hand.test"},
-		{FEED_START "0af00000"
-			    "00000000" PROFILE_REST "0c000000",
-			"REQ FEED_START 1 store 0000000000000000 revision 0 "
-			"encode-net 10.240.0.0/12 public 192.0.2.1 own-ref 7"},
-		{"11e0000144000005"
-		 "040a6e6f205c0a7f00ff61620000",
-			NULL},
-		{"11e0000144000004"
-		 "04066e5c0a7f00ff",
-			"NACK FEED_START 1 reason n\\092\\010\\127\\000\\255"},
-		{"11a0000144000007"
-		 "00000000000000ff"
-		 "0000000000000011"
-		 "00000001",
-			"ACK FEED_START 1 store 00000000000000ff revision 17 "
-			"kind 1"},
-		{"11210000"
-		 "4400000f"
-		 "0000000000000009"
-		 "00000003"
-		 "00000000"
-		 "0000000000000008" AREC44,
-			"DATA FEED_SET 0 revision 9 entry listed tentative "
-			"born 8 ea 10.240.62.29 ip - gw 192.0.2.1 ref 5"},
-	};
 	uint8_t pkt[PKT_MAX];
 	char text[PKT_MAX];
 	struct msg m;
 	size_t i, len;
 
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		len = vec_hex(rows[i].hex, pkt, sizeof(pkt));
-		if (!rows[i].text) {
+	for (i = 0; i < ARRAY_LEN(texts); i++) {
+		len = vec_hex(texts[i].hex, pkt, sizeof(pkt));
+		if (!texts[i].text) {
 			ck_assert_int_ne(
 				msg_decode(&m, &v44, pkt, len), MSG_OK);
 			continue;
 		}
 		ck_assert_int_eq(msg_decode(&m, &v44, pkt, len), MSG_OK);
 		msg_format_text(&m, text, sizeof(text));
-		ck_assert_str_eq(text, rows[i].text);
+		ck_assert_str_eq(text, texts[i].text);
 	}
 	m = (struct msg){.mode = MSG_REQ, .cmd = 3, .id = 9};
 	msg_format_text(&m, text, sizeof(text));
@@ -500,5 +534,6 @@ START_TEST(test_sources)
 }
 END_TEST
 
-RUN_TESTS("msg_item", test_packets, test_largest, test_encode_refuses,
+RUN_TESTS("msg_item", test_packets, test_largest, test_encode_records,
+	test_encode_strings, test_encode_profiles, test_encode_commands,
 	test_reasons, test_padding, test_record_bounds, test_text, test_sources)
