@@ -4,7 +4,7 @@
  *
  * evhttp has no bound on its connections and does not tell when one ends. So
  * the ctl keeps a reference to the bufferevent of each: one that is freed has
- * no callbacks any more. While all places are taken nothing is accepted, and a
+ * no callbacks any more. While all places are taken nothing is accepted; a
  * timer looks for those that have become free.
  */
 #include "libipref/ctl.h"
@@ -27,13 +27,14 @@
 
 #include "libipref/log.h"
 
-#define MAX_CONNS    64
-#define MAX_ROWS     64 /* registered things of one kind: ours, few */
-#define IDLE_SECONDS 30
-#define SWEEP_MS     20
-#define MAX_HEADERS  8192
-#define MAX_BODY     4096
-#define BACKLOG	     128
+#define MAX_CONNS     64
+#define MAX_ROWS      64 /* registered things of one kind: ours, few */
+#define IDLE_SECONDS  30
+#define SWEEP_SECONDS 1
+#define FULL_MS	      20
+#define MAX_HEADERS   8192
+#define MAX_BODY      4096
+#define BACKLOG	      128
 
 #define TEXT_METRICS "text/plain; version=0.0.4; charset=utf-8"
 #define TEXT_PLAIN   "text/plain; charset=utf-8"
@@ -67,8 +68,7 @@ struct ctl {
 	struct evconnlistener *listener;      /* evhttp's, which frees it */
 	struct bufferevent *conns[MAX_CONNS]; /* one reference to each */
 	size_t n_conns;
-	struct log_limit limit;
-	struct event *sweep; /* pending while the listener is off; owned */
+	struct event *sweep; /* timer, always pending; owned */
 	char *path;	     /* unlinked at the end; NULL: not bound yet */
 	dev_t dev;	     /* of the socket, to unlink no other's */
 	ino_t ino;	     /* likewise */
@@ -108,13 +108,15 @@ release_conns(struct ctl *c, bool all)
 	c->n_conns = kept;
 }
 
+/* Looks again soon while all places are taken, else now and then: accepting may
+ * have failed and stopped, too. */
 static void
-stop_accepting(struct ctl *c)
+start_sweep(struct ctl *c)
 {
-	static const struct timeval soon = {.tv_usec = SWEEP_MS * 1000};
+	static const struct timeval soon = {.tv_usec = FULL_MS * 1000};
+	static const struct timeval later = {.tv_sec = SWEEP_SECONDS};
 
-	evconnlistener_disable(c->listener);
-	if (event_add(c->sweep, &soon))
+	if (event_add(c->sweep, c->n_conns == MAX_CONNS ? &soon : &later))
 		log_err("control: timer can't be set");
 }
 
@@ -126,20 +128,19 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	release_conns(c, false);
-	if (c->n_conns == MAX_CONNS || evconnlistener_enable(c->listener))
-		stop_accepting(c);
+	if (c->n_conns < MAX_CONNS && evconnlistener_enable(c->listener))
+		log_err("control: accepting can't be started again");
+	start_sweep(c);
 }
 
-/* Without descriptors or memory; those who wait are still there later. */
+/* Without descriptors or memory: stops until the next sweep, so that is said at
+ * most once in its interval. arg is evhttp's. */
 static void
 on_accept_error(struct evconnlistener *listener, void *arg)
 {
-	struct ctl *c = arg;
-
-	(void)listener;
-	log_limited(&c->limit, LOG_LEVEL_WARN, "control: accept: %s",
-		strerror(errno));
-	stop_accepting(c);
+	(void)arg;
+	log_warn("control: accept: %s", strerror(errno));
+	evconnlistener_disable(listener);
 }
 
 /* evhttp has accepted somebody and wants a bufferevent for it. */
@@ -158,8 +159,10 @@ on_conn_new(struct event_base *base, void *arg)
 		bug("control: accepted beyond the bound");
 	bufferevent_incref(conn);
 	c->conns[c->n_conns++] = conn;
-	if (c->n_conns == MAX_CONNS)
-		stop_accepting(c);
+	if (c->n_conns == MAX_CONNS) {
+		evconnlistener_disable(c->listener);
+		start_sweep(c);
+	}
 	return conn;
 }
 
@@ -345,6 +348,7 @@ listen_at(struct ctl *c, struct event_base *base, const char *path)
 	}
 	evconnlistener_set_error_cb(listener, on_accept_error);
 	c->listener = listener;
+	start_sweep(c);
 	return 0;
 }
 

@@ -1,165 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control socket from outside: a server on a thread of its own, asked by
- * ctl_get() and by sockets that speak HTTP badly.
+ * The control socket from outside: pages by ctl_get(), and sockets that speak
+ * HTTP badly, or not at all.
  */
-#include "libipref/ctl.h"
+#include "tests/unit/libipref/ctl_server.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/event.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include "libipref/log.h"
-#include "tests/unit/capture.h"
-#include "tests/unit/run.h"
-
-#define TIMEOUT_MS 20000
-
-struct server {
-	char dir[64], path[96];
-	struct event_base *base;
-	struct event *quit;
-	struct ctl *ctl;
-	pthread_t thread;
-	int pipe[2]; /* a byte ends the loop */
-	size_t big;  /* bytes of /big */
-};
-
-static json_t *
-status_counts(void *arg)
-{
-	(void)arg;
-	return json_pack("{s:i, s:s}", "n", 5, "name", "a\"b");
-}
-
-static void
-write_metrics(struct ctl_metrics *m, void *arg)
-{
-	(void)arg;
-	ctl_metric(m, "gwd_drops_total", CTL_COUNTER, "Packets dropped.");
-	ctl_sample(m, "reason=\"short\"", 7);
-	ctl_sample(m, "reason=\"long\"", UINT64_MAX);
-	ctl_metric(m, "gwd_peers", CTL_GAUGE, "Peers known.");
-	ctl_sample(m, NULL, 0);
-}
-
-static int
-page_echo(const char *query, struct evbuffer *body, void *arg)
-{
-	(void)arg;
-	evbuffer_add_printf(body, "%s", query ? query : "(none)");
-	return query && !strcmp(query, "missing") ? 404 : 200;
-}
-
-static int
-page_big(const char *query, struct evbuffer *body, void *arg)
-{
-	const struct server *s = arg;
-	char block[1024];
-	size_t n;
-
-	(void)query;
-	memset(block, 'x', sizeof(block));
-	for (n = 0; n < s->big; n += sizeof(block))
-		evbuffer_add(body, block, sizeof(block));
-	return 200;
-}
-
-static void
-on_quit(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	event_base_loopbreak(arg);
-}
-
-static void *
-serve(void *arg)
-{
-	struct server *s = arg;
-
-	event_base_dispatch(s->base);
-	return NULL;
-}
-
-static void
-server_start(struct server *s)
-{
-	memset(s, 0, sizeof(*s));
-	snprintf(s->dir, sizeof(s->dir), "/tmp/ipref-ctl-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(s->dir));
-	snprintf(s->path, sizeof(s->path), "%s/x.ctl", s->dir);
-	s->base = event_base_new();
-	ck_assert_int_eq(pipe(s->pipe), 0);
-	s->quit = event_new(s->base, s->pipe[0], EV_READ, on_quit, s->base);
-	ck_assert_int_eq(event_add(s->quit, NULL), 0);
-	ck_assert_int_eq(ctl_new(&s->ctl, s->base, s->path, "gwd"), 0);
-	ctl_add_status(s->ctl, "counts", status_counts, NULL);
-	ctl_add_metrics(s->ctl, write_metrics, NULL);
-	ctl_add_page(s->ctl, "/echo", "text/plain", page_echo, NULL);
-	ctl_add_page(s->ctl, "/big", NULL, page_big, s);
-	s->big = (size_t)8 << 20;
-	ck_assert_int_eq(pthread_create(&s->thread, NULL, serve, s), 0);
-}
-
-/* Ends it; what lies at its path is the caller's. */
-static void
-server_end(struct server *s)
-{
-	ck_assert_int_eq(write(s->pipe[1], "", 1), 1);
-	pthread_join(s->thread, NULL);
-	ctl_free(s->ctl);
-	event_free(s->quit);
-	event_base_free(s->base);
-	close(s->pipe[0]);
-	close(s->pipe[1]);
-	libevent_global_shutdown();
-}
-
-static void
-server_stop(struct server *s)
-{
-	server_end(s);
-	ck_assert_int_eq(access(s->path, F_OK), -1);
-	ck_assert_int_eq(rmdir(s->dir), 0);
-}
-
-/* The body, the caller's. */
-static char *
-get(const struct server *s, const char *target, int want)
-{
-	int status = 0, rc;
-	char *body;
-	size_t len;
-
-	rc = ctl_get(s->path, target, TIMEOUT_MS, &status, &body, &len);
-	ck_assert_int_eq(rc, 0);
-	ck_assert_int_eq(status, want);
-	ck_assert_uint_eq(strlen(body), len);
-	return body;
-}
-
-/* A connected socket. */
-static int
-dial(const struct server *s)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_ge(fd, 0);
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", s->path);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
-	return fd;
-}
+#include <sys/resource.h>
 
 /* Sends bytes, closes that side, and reads until the server closes. */
 static void
@@ -434,6 +282,68 @@ START_TEST(test_many_connections)
 }
 END_TEST
 
+/* The lowest descriptor that is free. */
+static rlim_t
+free_descriptor(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	return (rlim_t)fd;
+}
+
+static void
+wait_for_text(const struct capture *c, const char *text)
+{
+	char buf[512];
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < TIMEOUT_MS / 5; i++) {
+		n = pread(c->mem, buf, sizeof(buf) - 1, 0);
+		ck_assert_int_ge(n, 0);
+		buf[n] = '\0';
+		if (strstr(buf, text))
+			return;
+		(void)poll(NULL, 0, 5); /* poll */
+	}
+	ck_abort_msg("never said: %s", text);
+}
+
+/* Without descriptors for a while: who waits is served later. */
+START_TEST(test_no_descriptors)
+{
+	static const char request[] = "GET /echo?x HTTP/1.1\r\n\r\n";
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct rlimit before, none;
+	struct server s;
+	struct capture c;
+	char buf[512], *said;
+	int fd;
+
+	server_start(&s);
+	strcpy(sun.sun_path, s.path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(fd, 0);
+	capture_start(&c, STDERR_FILENO);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = free_descriptor();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	wait_for_text(&c, "control: accept: Too many open files");
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	said = capture_end(&c);
+	free(said);
+	ck_assert_int_eq(
+		send(fd, request, sizeof(request) - 1, 0), sizeof(request) - 1);
+	ck_assert_int_gt(read(fd, buf, sizeof(buf)), 0);
+	close(fd);
+	server_stop(&s);
+}
+END_TEST
+
 /* One after the other, more than any bound. */
 START_TEST(test_many_in_turn)
 {
@@ -474,101 +384,6 @@ START_TEST(test_stop_with_clients)
 }
 END_TEST
 
-/* What lies at the path decides. */
-static int
-try_new(const char *path, struct ctl **out, const char *want_said)
-{
-	struct event_base *base = event_base_new();
-	struct capture c;
-	char *said;
-	int rc;
-
-	*out = (struct ctl *)base; /* has to be overwritten */
-	capture_start(&c, STDERR_FILENO);
-	rc = ctl_new(out, base, path, "other");
-	said = capture_end(&c);
-	ck_assert_ptr_nonnull(strstr(said, want_said));
-	if (rc)
-		ck_assert_ptr_null(*out);
-	ctl_free(*out);
-	event_base_free(base);
-	free(said);
-	return rc;
-}
-
-START_TEST(test_live_socket)
-{
-	struct server s;
-	struct ctl *ctl;
-	struct stat st;
-
-	server_start(&s);
-	ck_assert_int_eq(stat(s.path, &st), 0);
-	ck_assert(S_ISSOCK(st.st_mode));
-	ck_assert_uint_eq(st.st_mode & 0777, 0660);
-	ck_assert_int_eq(
-		try_new(s.path, &ctl, "Address already in use"), -EADDRINUSE);
-	free(get(&s, "/status", 200));
-	server_stop(&s);
-}
-END_TEST
-
-START_TEST(test_other_paths)
-{
-	char dir[64] = "/tmp/ipref-ctl-XXXXXX", path[128], long_path[256];
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	struct ctl *ctl;
-	int fd;
-
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	/* Left behind by a server that was killed. */
-	snprintf(path, sizeof(path), "%s/x.ctl", dir);
-	strcpy(sun.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
-	close(fd);
-	ck_assert_int_eq(access(path, F_OK), 0);
-	ck_assert_int_eq(try_new(path, &ctl, ""), 0);
-	ck_assert_int_eq(access(path, F_OK), -1);
-	/* Something else is left alone. */
-	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-	ck_assert_int_eq(try_new(path, &ctl, "x.ctl: Socket op"), -ENOTSOCK);
-	ck_assert_int_eq(unlink(path), 0);
-	/* No directory; too long. */
-	snprintf(path, sizeof(path), "%s/none/x.ctl", dir);
-	ck_assert_int_eq(try_new(path, &ctl, "x.ctl: No such file"), -ENOENT);
-	memset(long_path, 'x', sizeof(long_path) - 1);
-	long_path[sizeof(long_path) - 1] = '\0';
-	ck_assert_int_eq(try_new(long_path, &ctl, "too long"), -ENAMETOOLONG);
-	ck_assert_int_eq(rmdir(dir), 0);
-}
-END_TEST
-
-/* Another's socket at the path is not removed at the end. */
-START_TEST(test_path_taken_over)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	struct server s;
-	char old[128];
-	int fd;
-
-	server_start(&s);
-	snprintf(old, sizeof(old), "%s.old", s.path);
-	ck_assert_int_eq(rename(s.path, old), 0);
-	strcpy(sun.sun_path, s.path);
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
-	server_end(&s);
-	ck_assert_int_eq(unlink(s.path), 0);
-	ck_assert_int_eq(unlink(old), 0);
-	ck_assert_int_eq(rmdir(s.dir), 0);
-	close(fd);
-}
-END_TEST
-
 RUN_TESTS("ctl", test_status, test_metrics, test_pages, test_big_page,
 	test_raw_requests, test_garbage, test_many_connections,
-	test_many_in_turn, test_stop_with_clients, test_live_socket,
-	test_other_paths, test_path_taken_over)
+	test_no_descriptors, test_many_in_turn, test_stop_with_clients)
