@@ -203,6 +203,10 @@ END_TEST
 	{                                                                      \
 		.mode = MSG_REQ, .cmd = MSG_##c, __VA_ARGS__                   \
 	}
+#define SET(...)                                                               \
+	{                                                                      \
+		.mode = MSG_DATA, .cmd = MSG_FEED_SET, __VA_ARGS__             \
+	}
 
 struct encoding {
 	struct msg m;
