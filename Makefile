@@ -33,7 +33,7 @@ PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix gwd/,packet header encap decap cksum l4 icmp frag pmtu) \
 	$(addprefix mapperd/,entry allot hostset) \
 	$(addprefix dnsagentd/,key zone hosts set quorum) \
-	$(addprefix resolverd/,cache answer))
+	$(addprefix resolverd/,answer relay request chain reverse policy zone))
 
 LIBS_libipref  = -levent -lconfig -ljansson -lsystemd
 LIBS_gwd       = -levent -ljansson -lmnl
