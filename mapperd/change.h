@@ -27,6 +27,8 @@ enum op_kind {
 	OP_SOURCE_DEL,	/* data.owner */
 	OP_BATCH,	/* data.owner: a record of the unfinished set `hash` */
 	OP_BATCH_CLEAR, /* data.owner: its unfinished set */
+	OP_BATCH_ONLY,	/* the same, but for that announced as `hash`, which
+			 * is collected from now on; once per data.kind */
 	OP_WAIT,	/* data.owner: a record that another owner keeps out */
 	OP_WAIT_DEL,	/* data.owner, key: it waits no longer */
 	OP_WAIT_CLEAR,	/* data.owner: none of its records waits */

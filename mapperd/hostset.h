@@ -37,7 +37,8 @@ struct host_wait {
 struct host_source {
 	uint32_t id;
 	struct source name;
-	bool held; /* a set is in force */
+	bool stored; /* the store knows it */
+	bool held;   /* a set is in force */
 	uint64_t hash;
 	uint32_t count;	    /* distinct records as sent */
 	uint32_t refused;   /* of them, not taken */
@@ -52,12 +53,11 @@ struct host_source {
 	size_t stage_checked; /* records when the hash was last compared */
 	uint64_t stage_grown; /* when the last record came */
 
-	uint64_t announced; /* hash of the batch asked for last */
-	bool announced_any;
-	unsigned in_flight; /* batches on their way to the disk */
-	uint64_t client;    /* who sent the last batch */
-	uint64_t drop_at;   /* the unfinished set goes then; 0: not */
-	bool wanted;	    /* the unfinished set is to be put in force */
+	unsigned in_flight;    /* batches on their way to the disk */
+	size_t in_flight_recs; /* records in them */
+	uint64_t client;       /* who sent the last batch */
+	uint64_t drop_at;      /* the unfinished set goes then; 0: not */
+	bool wanted;	       /* the unfinished set is to be put in force */
 };
 
 struct hostset {

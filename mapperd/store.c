@@ -49,7 +49,7 @@ static const char schema[] =
 	" count INTEGER NOT NULL, UNIQUE(local, domain)) STRICT;"
 	"CREATE TABLE batch(source INTEGER NOT NULL, gw BLOB NOT NULL,"
 	" ref BLOB NOT NULL, ip BLOB NOT NULL, hash INTEGER NOT NULL,"
-	" PRIMARY KEY(source, gw, ref, ip)) STRICT, WITHOUT ROWID;"
+	" PRIMARY KEY(source, hash, gw, ref, ip)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE waiting(source INTEGER NOT NULL, gw BLOB NOT NULL,"
 	" ref BLOB NOT NULL, ip BLOB NOT NULL,"
 	" PRIMARY KEY(source, gw, ref)) STRICT, WITHOUT ROWID;"
@@ -85,6 +85,9 @@ static const struct sql_row {
 	[OP_SOURCE_DEL] = {{"DELETE FROM source WHERE id=?1", "o"}},
 	[OP_BATCH] = {{"INSERT OR REPLACE INTO batch VALUES(?1,?2,?3,?4,?5)",
 		"ograh"}},
+	[OP_BATCH_ONLY] = {{"DELETE FROM batch WHERE source=?1 AND hash<?2",
+				   "oh"},
+		{"DELETE FROM batch WHERE source=?1 AND hash>?2", "oh"}},
 	[OP_BATCH_CLEAR] = {{"DELETE FROM batch WHERE source=?1", "o"}},
 	[OP_WAIT] = {{NULL, NULL},
 		{"INSERT OR REPLACE INTO waiting VALUES(?1,?2,?3,?4)", "ogra"}},
