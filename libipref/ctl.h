@@ -53,13 +53,15 @@ void ctl_add_page(struct ctl *c, const char *path, const char *content_type,
 	ctl_page_fn fn, void *arg);
 /* For a page: appends obj as text and drops the reference. */
 void ctl_put_json(struct evbuffer *body, json_t *obj);
-/* The value of key in a query string, decoded, into buf: false when absent or
- * too long. */
+/* The value of key in a query string, decoded ("%2B" and "+" for a space), into
+ * buf: false when absent, broken or too long. The first of several counts. */
 bool ctl_query(const char *query, const char *key, char *buf, size_t size);
 
-/* The client's side, blocking, for iprefctl and tests: GET target on the socket
- * at path. 0, *status the HTTP status, *body (malloc'd, NUL-terminated, the
- * caller's) and *len; or -errno (-ETIMEDOUT after timeout_ms). */
+/* The client's side, blocking, for iprefctl and tests: GET target (a path with
+ * its query, encoded) on the socket at path. 0, *status the HTTP status, *body
+ * (malloc'd, NUL-terminated, the caller's, at most 256 MB) and *len; or -errno
+ * and NULL (-ETIMEDOUT after timeout_ms, -ECONNRESET for half an answer,
+ * -EPROTO for none of HTTP). */
 int ctl_get(const char *path, const char *target, uint64_t timeout_ms,
 	int *status, char **body, size_t *len) MUSTCHECK;
 

@@ -4,7 +4,8 @@
  *
  * Start order, undone in reverse: settings, log, the daemon's early word, event
  * loop, signals (from here on a SIGTERM is an orderly stop), control socket (so
- * that /status tells what a slow start waits for), the daemon's parts, READY.
+ * that a second daemon of the same name ends before it touches anything), the
+ * daemon's parts, READY.
  * Everything taken is given back at the end, so that a leak checker has nothing
  * to say.
  */

@@ -6,7 +6,9 @@
  * A daemon is a struct daemon_spec: its settings, and its parts in the order
  * in which they start; they are stopped in reverse, those that had started.
  * main() is one call of daemon_main(). SIGTERM and SIGINT stop (exit code 0),
- * SIGHUP reloads, SIGPIPE is ignored.
+ * SIGHUP reloads, SIGPIPE is ignored. The control socket is <control-dir>/
+ * <program>.ctl; it is there from before the first part starts until the last
+ * one has stopped, and answers while the loop runs.
  */
 #ifndef LIBIPREF_DAEMON_H
 #define LIBIPREF_DAEMON_H
@@ -46,8 +48,10 @@ struct daemon_spec {
 	size_t n_parts;
 	/* After a successful conf_reload(); may be NULL. */
 	void (*reload)(struct daemon *d);
-	/* Between reading the settings and the first part: >= 0 is an exit
-	 * code, at once (gwd -devmode); -1 goes on. May be NULL. */
+	/* Between reading the settings and the first part, when the log works
+	 * and base and ctl are not there yet (evthread_use_pthreads() belongs
+	 * here): >= 0 is an exit code, at once (gwd -devmode); -1 goes on. May
+	 * be NULL. */
 	int (*early)(struct daemon *d);
 };
 
@@ -56,10 +60,13 @@ struct daemon_spec {
  * NOTIFY_SOCKET is set (sd_notify(3)). */
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
 
-/* Ends the loop as SIGTERM would, with this exit code. */
+/* Ends the loop as SIGTERM would, with this exit code (the first one counts);
+ * out of a part's start, too: the parts behind it are not started then. For
+ * the loop's thread. */
 void daemon_stop(struct daemon *d, int exit_code);
 /* A descriptor that systemd handed over under this name (FileDescriptorName=,
- * sd_listen_fds_with_names(3)): the caller's from now on; -1: none. */
+ * sd_listen_fds_with_names(3)): the caller's from now on; -1: none. Several of
+ * one name are given out one after the other. Before threads are started. */
 int daemon_listen_fd(const char *name);
 
 #endif
