@@ -45,6 +45,7 @@ struct task {
 	const uint8_t *label; /* LOCAL: inside hosts */
 	uint8_t label_len;
 	struct addr before;    /* version 0: none */
+	bool known;	       /* answered, in this round or before */
 	struct lookup *lookup; /* under way */
 };
 
@@ -99,7 +100,9 @@ report(struct task *t, const char *why)
 	if (!task_name(t, &name))
 		name = (struct name){0};
 	if (t->outcome == UNANSWERED)
-		then = t->before.ver ? "the last address stays" : "waiting";
+		then = t->before.ver ? "the last address stays"
+		       : t->known    ? "still left out"
+				     : "waiting";
 	log_limited(&t->names->limit, LOG_LEVEL_WARN,
 		"source %s: %s %s: %s: %s", t->names->cfg.label,
 		t->kind == LOCAL ? "host" : "context", name_format(&name, text),
@@ -137,6 +140,7 @@ settle_task(struct task *t, const struct lookup_answer *a)
 		return;
 	}
 	n->answered[t->kind]++;
+	t->known = true;
 	if (a->result == LOOKUP_YES && choose(t, a, slot(t))) {
 		t->outcome = FOUND;
 		return;
@@ -215,7 +219,7 @@ count(struct names *n)
 
 		r->found += t->outcome == FOUND;
 		r->none += t->outcome == NONE;
-		if (t->outcome == UNANSWERED && slot(t)->ver)
+		if (t->outcome == UNANSWERED && t->known)
 			r->kept++;
 		else if (t->outcome == UNANSWERED)
 			r->unknown++;
@@ -244,22 +248,22 @@ part_order(const uint8_t *a, size_t a_len, const struct host *b)
 	return order ? order : (int)a_len - b->label_len;
 }
 
-/* The address that a host part had: both lists are sorted, *pos moves on. */
-static struct addr
-ip_before(const struct names *old, const struct host *host, size_t *pos)
+/* The task that a host part had: both lists are sorted, *pos moves on. */
+static const struct task *
+task_before(const struct names *old, const struct host *host, size_t *pos)
 {
 	const struct hosts *h;
 	int order = -1;
 
 	if (!old->hosts)
-		return (struct addr){0};
+		return NULL;
 	h = &old->hosts->hosts;
 	for (; *pos < h->n && order < 0; (*pos)++)
 		order = part_order(
 			h->v[*pos].label, h->v[*pos].label_len, host);
 	if (order >= 0)
 		(*pos)--;
-	return order ? (struct addr){0} : old->ips[h->v[*pos].name];
+	return order ? NULL : &old->tasks[h->v[*pos].name];
 }
 
 static int
@@ -268,7 +272,7 @@ name_order(const void *a, const void *b)
 	return name_cmp(a, b);
 }
 
-static struct addr
+static const struct task *
 context_before(const struct names *old, const struct name *name)
 {
 	const struct hosts *h = old->hosts ? &old->hosts->hosts : NULL;
@@ -277,32 +281,45 @@ context_before(const struct names *old, const struct name *name)
 	if (h && h->n_contexts)
 		found = bsearch(name, h->contexts, h->n_contexts,
 			sizeof(*found), name_order);
-	return found ? old->contexts[found - h->contexts] : (struct addr){0};
+	return found ? &old->tasks[h->n_names + (size_t)(found - h->contexts)]
+		     : NULL;
 }
 
+static struct task *
+add_task(struct names *n, enum kind kind, size_t index, const struct names *old,
+	const struct task *before)
+{
+	struct task *t = &n->tasks[n->n_tasks++];
+
+	*t = (struct task){.names = n, .kind = kind, .index = index};
+	if (before) {
+		t->known = before->known;
+		t->before = kind == LOCAL ? old->ips[before->index]
+					  : old->contexts[before->index];
+	}
+	return t;
+}
+
+/* First the host parts, by number, then the contexts: task_before() and
+ * context_before() count on it. */
 static void
 add_tasks(struct names *n, const struct names *old)
 {
 	const struct hosts *h = &n->hosts->hosts;
 	size_t i, pos = 0;
+	struct task *t;
 
 	for (i = 0; i < h->n; i++) {
 		if (i && h->v[i].name == h->v[i - 1].name)
 			continue;
-		n->tasks[n->n_tasks++] = (struct task){
-			.kind = LOCAL,
-			.index = h->v[i].name,
-			.label = h->v[i].label,
-			.label_len = h->v[i].label_len,
-			.before = ip_before(old, &h->v[i], &pos),
-		};
+		t = add_task(n, LOCAL, h->v[i].name, old,
+			task_before(old, &h->v[i], &pos));
+		t->label = h->v[i].label;
+		t->label_len = h->v[i].label_len;
 	}
 	for (i = 0; i < h->n_contexts; i++)
-		n->tasks[n->n_tasks++] = (struct task){
-			.kind = CONTEXT,
-			.index = i,
-			.before = context_before(old, &h->contexts[i]),
-		};
+		add_task(n, CONTEXT, i, old,
+			context_before(old, &h->contexts[i]));
 }
 
 static void
@@ -336,7 +353,7 @@ names_start(struct names *n, struct hosts_ref *hosts)
 {
 	const struct hosts *h = &hosts->hosts;
 	struct names old;
-	size_t i, total = h->n_names + h->n_contexts;
+	size_t total = h->n_names + h->n_contexts;
 	struct task *tasks = calloc(total + 1, sizeof(*tasks));
 	struct addr *ips = calloc(h->n_names + 1, sizeof(*ips));
 	struct addr *contexts = calloc(h->n_contexts + 1, sizeof(*contexts));
@@ -357,8 +374,6 @@ names_start(struct names *n, struct hosts_ref *hosts)
 	memset(n->answered, 0, sizeof(n->answered));
 	memset(n->failed, 0, sizeof(n->failed));
 	add_tasks(n, &old);
-	for (i = 0; i < n->n_tasks; i++)
-		n->tasks[i].names = n;
 	free_round(&old);
 	n->busy = true;
 	begin_tasks(n);

@@ -4,8 +4,8 @@
  * address of each context name that the zone itself can't answer.
  *
  * A name that does not exist, or has no address that can be used, has none
- * then. One that nobody answers for keeps the address of an earlier round; if
- * there is none, it is unknown, and whether that can be borne is the caller's
+ * then. One that nobody answers for keeps what an earlier round said; one that
+ * was never answered is unknown, and whether that can be borne is the caller's
  * to decide (spec: dns-agent.md). An address found earlier is kept as long as
  * it is among those answered, so that rotating answers change nothing.
  */
@@ -32,8 +32,8 @@ struct names_result {
 	const struct addr *ips;	     /* per host part (host.name) */
 	const struct addr *contexts; /* per context name */
 	size_t asked, found, none;   /* names */
-	size_t kept;		     /* unanswered, with an address of before */
-	size_t unknown;		     /* unanswered, without */
+	size_t kept;		     /* unanswered now, but known of before */
+	size_t unknown;		     /* never answered */
 };
 
 /* NULL: no memory. */
