@@ -54,6 +54,9 @@ static const struct encap_row {
 	{"a strict one",
 		"4700000004d2000040110000" HOST EA "890704c000020900" UDP8,
 		DROP_SOURCE_ROUTE, REPLY_LOCAL, ASK_NOTHING, 3, 5},
+	{"a pointer to the last byte",
+		"4700000004d2000040110000" HOST EA "830707c000020900" UDP8,
+		DROP_SOURCE_ROUTE, REPLY_LOCAL, ASK_NOTHING, 3, 5},
 	{"a source route at its end",
 		"4700000004d2000040110000" HOST EA "830708c000020900" UDP8,
 		DROP_NONE, QUIET},
@@ -277,6 +280,30 @@ START_TEST(test_used)
 }
 END_TEST
 
+/* An echo's checksum is carried as it is, also in its rarer form of zero. */
+START_TEST(test_echo_checksum)
+{
+	static const char *const checksums[] = {"0000", "ffff", "1234"};
+	struct packet_out out;
+	uint8_t buf[1024], want[2];
+	char hex[128];
+	struct site s;
+	size_t i;
+
+	site_named(&s, "44");
+	for (i = 0; i < ARRAY_LEN(checksums); i++) {
+		snprintf(hex, sizeof(hex),
+			IP("0000", "40", "01") HOST EA "0800%s00010002",
+			checksums[i]);
+		run(&s, hex, &out, buf);
+		ck_assert_int_eq(out.drop, DROP_NONE);
+		vec_hex(checksums[i], want, sizeof(want));
+		ck_assert_mem_eq(buf + out.len - 6, want, sizeof(want));
+	}
+	site_fini(&s);
+}
+END_TEST
+
 /* Without a public address the gateway's own IPREF address is none to send
  * to, and nobody can say more about it. */
 START_TEST(test_own_without_public)
@@ -330,5 +357,5 @@ START_TEST(test_ttl)
 }
 END_TEST
 
-RUN_TESTS("encap", test_rows, test_questions, test_used,
+RUN_TESTS("encap", test_rows, test_questions, test_used, test_echo_checksum,
 	test_own_without_public, test_ttl)
