@@ -19,14 +19,18 @@ struct proto {
 	bool local_zero;   /* hosts write a computed 0 as 0 */
 };
 
+enum {
+	TCP = 6,
+	UDP = 17,
+	DCCP = 33,
+	UDP_LITE = 136,
+};
+
 static const struct proto protos[] = {
-	{.number = 6, .field = 16, .local_zero = true},		    /* TCP */
-	{.number = 17, .field = 6, .min = 8, .zero_is_none = true}, /* UDP */
-	{.number = 33, .field = 6, .min = 8},			    /* DCCP */
-	{.number = 136,
-		.field = 6,
-		.min = 8,
-		.zero_is_none = true}, /* UDP-Lite */
+	{.number = TCP, .field = 16, .local_zero = true},
+	{.number = UDP, .field = 6, .min = 8, .zero_is_none = true},
+	{.number = DCCP, .field = 6, .min = 8},
+	{.number = UDP_LITE, .field = 6, .min = 8, .zero_is_none = true},
 };
 
 static const struct proto *
