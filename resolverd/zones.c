@@ -67,7 +67,7 @@ entry_load(struct zones_entry *e, const char *text, const struct zones *old)
 	if (kept)
 		e->zone = zone_ref(kept);
 	log_err("zone %s: %s%s", name_format(&e->apex, apex), err,
-		kept ? "; serial in use stays" : "");
+		kept ? "; the old one stays" : "");
 	return rc;
 }
 
