@@ -552,7 +552,7 @@ prepare_database(struct sqlite_store *s, const char *path)
 		err = sql_errno(rc);
 		log_err("store: %s: %s", path,
 			err == -EBUSY ? "another process has it open"
-				      : sqlite3_errmsg(s->db));
+				      : sqlite3_errstr(rc));
 		return err;
 	}
 	for (i = 0; i < ARRAY_LEN(loads) && !err; i++)

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What mapperd's tests share: values from text, repeatable randomness, and a
+ * store in memory that keeps the promises of mapperd/store.h.
+ */
+#ifndef TESTS_UNIT_MAPPERD_HELP_H
+#define TESTS_UNIT_MAPPERD_HELP_H
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mapperd/mapper.h"
+#include "mapperd/store.h"
+
+static inline struct addr
+addr_of(const char *text)
+{
+	struct addr a;
+
+	ck_assert_msg(addr_parse(&a, text, strlen(text)), "%s", text);
+	return a;
+}
+
+static inline struct prefix
+prefix_of(const char *text)
+{
+	struct prefix p;
+
+	ck_assert_msg(prefix_parse(&p, text, strlen(text)), "%s", text);
+	return p;
+}
+
+/* xorshift64*: the same numbers on every machine from one seed. */
+struct dice {
+	uint64_t state; /* not 0 */
+};
+
+static inline uint64_t
+roll(struct dice *d)
+{
+	d->state ^= d->state >> 12;
+	d->state ^= d->state << 25;
+	d->state ^= d->state >> 27;
+	return d->state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static inline uint64_t
+roll_below(struct dice *d, uint64_t n)
+{
+	return roll(d) % n;
+}
+
+/* For allot_config.random; arg is a struct dice. */
+static inline void
+roll_bytes(void *buf, size_t len, void *arg)
+{
+	uint8_t *p = buf;
+
+	while (len--)
+		*p++ = (uint8_t)(roll(arg) >> 32);
+}
+
+/* A store in memory: jobs wait until memstore_pump() stores them, one after the
+ * other, and refuses what would make an ea or a (gw, ref) lead to two places,
+ * as the real one's unique indexes do. */
+struct memstore {
+	struct store store; /* first */
+	struct store_hooks hooks;
+	struct entries entries;
+	TAILQ_HEAD(, store_job) queue;
+	size_t n_queued;
+	uint64_t revision, stored;
+	int fail; /* this -errno for every job, unless 0 */
+};
+
+static inline int
+memstore_submit(struct store *s, struct store_job *job)
+{
+	struct memstore *ms = CONTAINER_OF(s, struct memstore, store);
+
+	TAILQ_INSERT_TAIL(&ms->queue, job, queue);
+	ms->n_queued++;
+	return 0;
+}
+
+static inline struct entry *
+memstore_find(struct memstore *ms, const struct entry_data *d)
+{
+	return d->kind == ENTRY_REMOTE ? entries_remote(&ms->entries, &d->key)
+				       : entries_local(&ms->entries, &d->key);
+}
+
+/* Whether all additions have room once the removals before them are done; the
+ * operations of our changes never add and then remove the same. */
+static inline bool
+memstore_fits(struct memstore *ms, const struct change *c)
+{
+	const struct entry *e, *by_ea;
+	size_t i, k;
+
+	for (i = 0; i < c->n; i++) {
+		const struct entry_data *d = &c->ops[i].data;
+
+		if (c->ops[i].kind != OP_ADD)
+			continue;
+		e = memstore_find(ms, d);
+		by_ea = d->kind == ENTRY_REMOTE
+				? entries_by_ea(&ms->entries, &d->addr)
+				: NULL;
+		for (k = 0; k < i; k++) {
+			const struct entry_data *gone = &c->ops[k].data;
+
+			if (c->ops[k].kind != OP_DEL || gone->kind != d->kind)
+				continue;
+			if (e && !entry_key_cmp(&gone->key, &e->key))
+				e = NULL;
+			if (by_ea && !entry_key_cmp(&gone->key, &by_ea->key))
+				by_ea = NULL;
+		}
+		if (e || by_ea)
+			return false;
+	}
+	return true;
+}
+
+static inline void
+memstore_run(struct memstore *ms, struct store_job *job)
+{
+	struct change *c = &job->change;
+	struct entry *e;
+	size_t i;
+
+	job->err = ms->fail;
+	if (!job->err && !memstore_fits(ms, c))
+		job->err = -EEXIST;
+	if (job->err)
+		return;
+	if (c->numbered)
+		job->revision = ++ms->revision;
+	for (i = 0; i < c->n; i++) {
+		struct entry_data d = c->ops[i].data;
+
+		d.born = job->revision;
+		e = memstore_find(ms, &d);
+		if (c->ops[i].kind == OP_ADD)
+			ck_assert_int_eq(
+				entries_add(&ms->entries, &d, NULL), 0);
+		else if (c->ops[i].kind == OP_DEL && e)
+			entries_del(&ms->entries, e);
+		else if (c->ops[i].kind == OP_LEASE && e)
+			entries_lease(&ms->entries, e, d.expires);
+	}
+	ms->stored++;
+}
+
+/* Stores all that waits; returns how many jobs that was. */
+static inline size_t
+memstore_pump(struct memstore *ms)
+{
+	struct store_job *job;
+	size_t n = 0;
+
+	while ((job = TAILQ_FIRST(&ms->queue))) {
+		TAILQ_REMOVE(&ms->queue, job, queue);
+		ms->n_queued--;
+		memstore_run(ms, job);
+		ms->hooks.done(job, ms->hooks.arg);
+		n++;
+	}
+	return n;
+}
+
+static inline void
+memstore_close(struct store *s)
+{
+	struct memstore *ms = CONTAINER_OF(s, struct memstore, store);
+
+	memstore_pump(ms);
+	entries_fini(&ms->entries);
+}
+
+static inline void
+memstore_init(struct memstore *ms, const struct store_hooks *hooks)
+{
+	static const struct store_class class = {
+		.submit = memstore_submit,
+		.close = memstore_close,
+	};
+
+	*ms = (struct memstore){.hooks = *hooks};
+	ms->store.class = &class;
+	ms->store.identity = 7;
+	entries_init(&ms->entries, 1 << 22);
+	TAILQ_INIT(&ms->queue);
+}
+
+#endif

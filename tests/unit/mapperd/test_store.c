@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The SQLite store: what is acknowledged is there after a restart, also after
+ * kill -9 in the middle of work; what can't be stored takes nothing with it. */
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "help.h"
+#include "libipref/log.h"
+#include "tests/unit/run.h"
+
+#define KILLS 25
+
+struct loaded {
+	struct entries entries;
+	struct op ops[64]; /* all but entries */
+	size_t n_ops;
+	struct source source;
+	unsigned done;
+	int err; /* of the job done last */
+	uint64_t revision;
+	struct event_base *base;
+	struct store *store;
+	int report; /* the killed child tells here what is stored */
+};
+
+static int
+on_load(const struct op *op, void *arg)
+{
+	struct loaded *l = arg;
+
+	if (op->kind == OP_ADD)
+		return entries_add(&l->entries, &op->data, NULL);
+	ck_assert_uint_lt(l->n_ops, ARRAY_LEN(l->ops));
+	l->ops[l->n_ops] = *op;
+	l->ops[l->n_ops++].source = NULL;
+	if (op->source)
+		l->source = *op->source;
+	return 0;
+}
+
+static void
+on_done(struct store_job *job, void *arg)
+{
+	struct loaded *l = arg;
+	size_t i;
+
+	l->done++;
+	l->err = job->err;
+	l->revision = job->revision;
+	for (i = 0; l->report >= 0 && !job->err && i < job->change.n; i++)
+		if (job->change.ops[i].kind == OP_ADD &&
+			write(l->report, &job->change.ops[i].data.key,
+				sizeof(struct entry_key)) < 0)
+			abort();
+	change_fini(&job->change);
+	free(job);
+}
+
+static void
+make_dir(char dir[32])
+{
+	strcpy(dir, "/tmp/ipref-store-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static void
+remove_dir(const char *dir)
+{
+	static const char *const names[] = {"", "-wal", "-shm", "-journal"};
+	char path[64];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/mapperd.db%s", dir, names[i]);
+		unlink(path);
+	}
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static int
+open_at(struct loaded *l, const char *dir)
+{
+	struct store_hooks hooks = {on_load, on_done, l};
+
+	*l = (struct loaded){.report = -1};
+	entries_init(&l->entries, 1 << 20);
+	l->base = event_base_new();
+	return store_open(&l->store, dir, l->base, &hooks);
+}
+
+static void
+close_it(struct loaded *l)
+{
+	store_close(l->store);
+	event_base_free(l->base);
+	entries_fini(&l->entries);
+}
+
+static struct store_job *
+new_job(void)
+{
+	return calloc(1, sizeof(struct store_job));
+}
+
+/* Submits and waits until it is done; its result. */
+static int
+run_job(struct loaded *l, struct store_job *job)
+{
+	unsigned before = l->done;
+
+	ck_assert_int_eq(store_submit(l->store, job), 0);
+	while (l->done == before)
+		event_base_loop(l->base, EVLOOP_ONCE);
+	return l->err;
+}
+
+static struct entry_data
+remote(uint32_t i)
+{
+	struct entry_data d = {
+		.kind = ENTRY_REMOTE,
+		.cause = CAUSE_PEER,
+		.owner = OWNER_MAPPER,
+		.addr = addr_of("10.240.0.0"),
+		.key = {addr_of("192.0.2.7"), ref_from_u64(i + 1)},
+		.made = 5,
+		.expires = UINT64_MAX / 2,
+	};
+
+	d.addr.b[1] = (uint8_t)(240 | i >> 16);
+	d.addr.b[2] = (uint8_t)(i >> 8);
+	d.addr.b[3] = (uint8_t)i;
+	return d;
+}
+
+START_TEST(test_every_operation)
+{
+	struct entry_data d = remote(77), local = remote(78);
+	struct source so = {"int.example", "example.com"};
+	uint64_t identity;
+	struct store_job *job = new_job();
+	struct loaded l;
+	struct entry *e;
+	struct op *op;
+	char dir[32];
+
+	make_dir(dir);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	identity = l.store->identity;
+	ck_assert_uint_ne(identity, 0);
+	ck_assert_uint_eq(l.store->revision, 0);
+	d.name = "h.example.";
+	change_add(&job->change, &d);
+	d.name = NULL;
+	local.kind = ENTRY_LOCAL;
+	local.owner = 16;
+	local.addr = addr_of("2001:db8::1");
+	local.key.gw = addr_zero(6);
+	local.expires = 0;
+	change_add(&job->change, &local);
+	op = change_op(&job->change, OP_GONE);
+	op->data = remote(79);
+	op = change_op(&job->change, OP_SOURCE);
+	op->data.owner = 16;
+	op->held = true;
+	op->hash = UINT64_C(0xfedcba9876543210);
+	op->count = 3;
+	op->source = malloc(sizeof(so));
+	*op->source = so;
+	op = change_op(&job->change, OP_BATCH);
+	op->data = local;
+	op->hash = 99;
+	op = change_op(&job->change, OP_WAIT);
+	op->data = local;
+	ck_assert_int_eq(run_job(&l, job), 0);
+	ck_assert_uint_eq(l.revision, 1);
+	/* Without followers' business there is no revision. */
+	job = new_job();
+	op = change_op(&job->change, OP_LEASE);
+	op->data.key = d.key;
+	op->data.expires = 4711;
+	ck_assert_int_eq(run_job(&l, job), 0);
+	ck_assert_uint_eq(l.revision, 0);
+	close_it(&l);
+
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_uint_eq(l.store->identity, identity);
+	ck_assert_uint_eq(l.store->revision, 1);
+	e = entries_remote(&l.entries, &d.key);
+	ck_assert_ptr_nonnull(e);
+	ck_assert(addr_eq(&e->addr, &d.addr));
+	ck_assert_uint_eq(e->expires, 4711);
+	ck_assert_uint_eq(e->cause, CAUSE_PEER);
+	ck_assert_uint_eq(e->born, 1);
+	ck_assert_uint_eq(e->made, 5);
+	ck_assert_str_eq(e->name, "h.example.");
+	e = entries_local(&l.entries, &local.key);
+	ck_assert(e && addr_eq(&e->addr, &local.addr) && e->owner == 16);
+	ck_assert_ptr_null(e->name);
+	ck_assert_uint_eq(l.n_ops, 4);
+	ck_assert_int_eq(l.ops[0].kind, OP_SOURCE);
+	ck_assert_uint_eq(l.ops[0].hash, UINT64_C(0xfedcba9876543210));
+	ck_assert(l.ops[0].held && l.ops[0].count == 3);
+	ck_assert(source_eq(&l.source, &so));
+	ck_assert_int_eq(l.ops[1].kind, OP_GONE);
+	ck_assert_uint_eq(l.ops[1].data.made, 5);
+	ck_assert_int_eq(l.ops[2].kind, OP_WAIT);
+	ck_assert_int_eq(l.ops[3].kind, OP_BATCH);
+	ck_assert_uint_eq(l.ops[3].hash, 99);
+	close_it(&l);
+	remove_dir(dir);
+}
+END_TEST
+
+START_TEST(test_removals)
+{
+	struct entry_data d = remote(1);
+	struct source so = {"a", "b"};
+	struct store_job *job = new_job();
+	struct loaded l;
+	struct op *op;
+	char dir[32];
+	int i;
+
+	make_dir(dir);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	change_add(&job->change, &d);
+	change_op(&job->change, OP_GONE)->data = d;
+	for (i = 0; i < 3; i++) {
+		op = change_op(&job->change, OP_BATCH);
+		op->data = remote(2);
+		op->data.owner = 16;
+		op->hash = (uint64_t)i << 62; /* also beyond signed ones */
+	}
+	op = change_op(&job->change, OP_WAIT);
+	op->data = remote(2);
+	op->data.kind = ENTRY_LOCAL;
+	op->data.owner = 16;
+	op = change_op(&job->change, OP_SOURCE);
+	op->data.owner = 16;
+	op->source = malloc(sizeof(so));
+	*op->source = so;
+	ck_assert_int_eq(run_job(&l, job), 0);
+
+	job = new_job();
+	for (i = 0; i < 2; i++) {
+		op = change_op(&job->change, OP_BATCH_ONLY);
+		op->data.kind = i ? ENTRY_LOCAL : ENTRY_REMOTE;
+		op->data.owner = 16;
+		op->hash = UINT64_C(2) << 62;
+	}
+	ck_assert_int_eq(run_job(&l, job), 0);
+	close_it(&l);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_uint_eq(l.n_ops, 4); /* one batch record is left */
+	ck_assert_uint_eq(l.ops[3].hash, UINT64_C(2) << 62);
+
+	job = new_job();
+	op = change_op(&job->change, OP_DEL);
+	op->data.key = d.key;
+	op = change_op(&job->change, OP_FORGET);
+	op->data.addr = d.addr;
+	change_op(&job->change, OP_BATCH_CLEAR)->data.owner = 16;
+	op = change_op(&job->change, OP_WAIT_DEL);
+	op->data = remote(2);
+	op->data.kind = ENTRY_LOCAL;
+	op->data.owner = 16;
+	change_op(&job->change, OP_SOURCE_DEL)->data.owner = 16;
+	ck_assert_int_eq(run_job(&l, job), 0);
+	ck_assert_uint_eq(l.revision, 2);
+	close_it(&l);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_uint_eq(l.n_ops, 0);
+	ck_assert_uint_eq(l.entries.n[ENTRY_REMOTE], 0);
+	close_it(&l);
+	remove_dir(dir);
+}
+END_TEST
+
+/* In one group: those before and behind a job that contradicts what is there
+ * are stored, with revisions in a row. */
+START_TEST(test_contradiction)
+{
+	struct store_job *job;
+	struct entry_data d;
+	struct store_stats st;
+	struct loaded l;
+	char dir[32];
+	uint32_t i;
+
+	make_dir(dir);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	for (i = 0; i < 3; i++) {
+		job = new_job();
+		d = remote(i == 2 ? 5 : i);
+		if (i == 1)
+			d.addr = remote(0).addr; /* another holder's ea */
+		change_add(&job->change, &d);
+		ck_assert_int_eq(store_submit(l.store, job), 0);
+	}
+	while (l.done < 3)
+		event_base_loop(l.base, EVLOOP_ONCE);
+	ck_assert_int_eq(l.err, 0);
+	ck_assert_uint_eq(l.revision, 2);
+	job = new_job();
+	d = remote(9);
+	d.key = remote(0).key; /* another ea for the same host */
+	change_add(&job->change, &d);
+	ck_assert_int_eq(run_job(&l, job), -EEXIST);
+	store_stats(l.store, &st);
+	ck_assert(!st.degraded);
+	close_it(&l);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_uint_eq(l.entries.n[ENTRY_REMOTE], 2);
+	ck_assert_uint_eq(l.store->revision, 2);
+	close_it(&l);
+	remove_dir(dir);
+}
+END_TEST
+
+START_TEST(test_one_process_only)
+{
+	struct loaded l, other;
+	char dir[32];
+
+	make_dir(dir);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_int_eq(open_at(&other, dir), -EBUSY);
+	event_base_free(other.base);
+	entries_fini(&other.entries);
+	close_it(&l);
+	remove_dir(dir);
+}
+END_TEST
+
+static void
+spoil(const char *dir, const char *sql)
+{
+	char path[64];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/mapperd.db", dir);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+START_TEST(test_refused_files)
+{
+	struct loaded l;
+	char dir[32], path[64];
+	FILE *f;
+
+	make_dir(dir);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	close_it(&l);
+	spoil(dir, "PRAGMA user_version=2");
+	ck_assert_int_eq(open_at(&l, dir), -EPROTO);
+	event_base_free(l.base);
+	entries_fini(&l.entries);
+	spoil(dir, "PRAGMA user_version=1; DELETE FROM meta");
+	ck_assert_int_eq(open_at(&l, dir), -EBADMSG);
+	event_base_free(l.base);
+	entries_fini(&l.entries);
+	snprintf(path, sizeof(path), "%s/mapperd.db", dir);
+	f = fopen(path, "w");
+	fputs("this is no database, and was none before either\n", f);
+	fclose(f);
+	ck_assert_int_eq(open_at(&l, dir), -EBADMSG);
+	event_base_free(l.base);
+	entries_fini(&l.entries);
+	remove_dir(dir);
+}
+END_TEST
+
+/* The child stores one entry per job until it is killed, and writes into a pipe
+ * what it was told to be stored. */
+static void
+child_work(const char *dir, int report, uint32_t first)
+{
+	struct entry_data d;
+	struct store_job *job;
+	struct loaded l;
+	unsigned sent = 0;
+
+	if (open_at(&l, dir))
+		_exit(3);
+	l.report = report;
+	for (;;) {
+		while (sent < l.done + 64) {
+			d = remote(first + sent++);
+			job = new_job();
+			change_add(&job->change, &d);
+			if (store_submit(l.store, job))
+				_exit(4);
+		}
+		event_base_loop(l.base, EVLOOP_ONCE);
+	}
+}
+
+/* Kills a child after it has stored at least `after` entries; adds what it told
+ * us to told[]; returns how many it told. */
+static size_t
+kill_one(const char *dir, uint32_t first, size_t after, struct entry_key *told,
+	size_t max)
+{
+	size_t n = 0;
+	int fds[2], status;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		close(fds[0]);
+		child_work(dir, fds[1], first);
+	}
+	close(fds[1]);
+	while (n < max &&
+		read(fds[0], &told[n], sizeof(told[n])) == sizeof(told[n])) {
+		if (++n == after)
+			kill(pid, SIGKILL);
+	}
+	ck_assert_uint_lt(n, max);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFSIGNALED(status), "child ended by itself: %d", status);
+	close(fds[0]);
+	return n;
+}
+
+START_TEST(test_kill)
+{
+	struct entry_key *told = calloc(1 << 16, sizeof(*told));
+	struct dice dice = {2024};
+	uint64_t revision = 0, identity = 0;
+	size_t n = 0, i;
+	struct loaded l;
+	char dir[32];
+	uint32_t first = 0;
+	int round;
+
+	make_dir(dir);
+	for (round = 0; round < KILLS; round++) {
+		n += kill_one(dir, first, 1 + roll_below(&dice, 200), told + n,
+			(1 << 16) - n);
+		first += 10000;
+		ck_assert_int_eq(open_at(&l, dir), 0);
+		ck_assert(!identity || l.store->identity == identity);
+		identity = l.store->identity;
+		/* One revision for each: as many as there are entries. */
+		ck_assert_uint_gt(l.store->revision, revision);
+		revision = l.store->revision;
+		ck_assert_uint_eq(revision, l.entries.n[ENTRY_REMOTE]);
+		for (i = 0; i < n; i++)
+			ck_assert_ptr_nonnull(
+				entries_remote(&l.entries, &told[i]));
+		close_it(&l);
+	}
+	ck_assert_uint_ge(n, KILLS);
+	free(told);
+	remove_dir(dir);
+}
+END_TEST
+
+/* The clock goes on in the same run of the machine, and stands still in
+ * between two. */
+START_TEST(test_clock)
+{
+	struct loaded l;
+	int64_t offset;
+	char dir[32];
+
+	make_dir(dir);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	offset = l.store->clock_offset;
+	ck_assert_int_eq(run_job(&l, new_job()), 0);
+	close_it(&l);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_int_eq(l.store->clock_offset, offset);
+	close_it(&l);
+	spoil(dir, "UPDATE meta SET boot_id='another', clock=5000000000000");
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_int_ge(l.store->clock_offset + (int64_t)now_ms(),
+		INT64_C(5000000000000));
+	ck_assert_int_lt(l.store->clock_offset + (int64_t)now_ms(),
+		INT64_C(5000000010000));
+	close_it(&l);
+	remove_dir(dir);
+}
+END_TEST
+
+RUN_TESTS("store", test_every_operation, test_removals, test_contradiction,
+	test_one_process_only, test_refused_files, test_kill, test_clock)
