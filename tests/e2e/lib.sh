@@ -231,12 +231,19 @@ in_ns() {
 	ip netns exec "$ns_prefix-$in_name" "$@"
 }
 
+# address NS INTERFACE ADDR/LEN: usable at once, also an IPv6 one.
+address() {
+	case $3 in
+	*:*) ip -n "$ns_prefix-$1" addr add "$3" dev "$2" nodad ;;
+	*) ip -n "$ns_prefix-$1" addr add "$3" dev "$2" ;;
+	esac
+}
+
 # veth NS1 IF1 ADDR1/LEN NS2 IF2 ADDR2/LEN: a wire between two namespaces.
 veth() {
 	ip -n "$ns_prefix-$1" link add "$2" type veth \
 		peer name "$5" netns "$ns_prefix-$4" &&
-		ip -n "$ns_prefix-$1" addr add "$3" dev "$2" nodad &&
-		ip -n "$ns_prefix-$4" addr add "$6" dev "$5" nodad &&
+		address "$1" "$2" "$3" && address "$4" "$5" "$6" &&
 		ip -n "$ns_prefix-$1" link set "$2" up &&
 		ip -n "$ns_prefix-$4" link set "$5" up
 }
