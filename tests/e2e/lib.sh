@@ -28,7 +28,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/ipref-e2e.XXXXXX") || exit 1
 chmod 755 "$work"
 ns_prefix=ipref$$
 ns_list=
-failures=0 checks=0
+e2e_failures=0 e2e_checks=0
 
 # A leak or a race ends a sanitized daemon with a code of its own, which stop()
 # reports.
@@ -82,12 +82,12 @@ need_command() {
 }
 
 pass() {
-	checks=$((checks + 1))
+	e2e_checks=$((e2e_checks + 1))
 	echo "ok - $1"
 }
 
 fail() {
-	checks=$((checks + 1)) failures=$((failures + 1))
+	e2e_checks=$((e2e_checks + 1)) e2e_failures=$((e2e_failures + 1))
 	echo "not ok - $1"
 }
 
@@ -126,8 +126,8 @@ finish() {
 		fail "sanitizer report ${report##*/}"
 		head -n 60 "$report"
 	done
-	[ "$checks" -gt 0 ] || fail "no check ran"
-	if [ "$failures" -gt 0 ]; then
+	[ "$e2e_checks" -gt 0 ] || fail "no check ran"
+	if [ "$e2e_failures" -gt 0 ]; then
 		for log in "$work"/*.log; do
 			[ -e "$log" ] || continue
 			echo "# last lines of ${log##*/}:"
