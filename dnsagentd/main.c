@@ -41,18 +41,8 @@ on_mapper_up(void *arg)
 	struct agent *a = arg;
 	size_t i;
 
-	log_notice("mapper %s: connected", agent_mapper_path(a->conf));
 	for (i = 0; i < a->n_started; i++)
 		source_mapper_up(&a->sources[i]);
-}
-
-static void
-on_mapper_down(void *arg)
-{
-	const struct agent *a = arg;
-
-	log_notice(
-		"mapper %s: the connection ended", agent_mapper_path(a->conf));
 }
 
 static int
@@ -64,7 +54,6 @@ start_mapper(struct daemon *d)
 		.fmt = agent_format(a->conf),
 		.max_requests = a->n_sources * REQUESTS_PER_SOURCE,
 		.up = on_mapper_up,
-		.down = on_mapper_down,
 		.arg = a,
 	};
 

@@ -19,9 +19,8 @@
 
 #include "libipref/log.h"
 
-#define WINDOW	   64	/* batches unacknowledged at once */
-#define ACK_MS	   5000 /* mapper.md */
-#define BACKOFF_MS 5000 /* first pause after a refusal */
+#define WINDOW 64   /* batches unacknowledged at once */
+#define ACK_MS 5000 /* mapper.md */
 
 enum batch_state {
 	BATCH_WAITS,
@@ -91,8 +90,8 @@ back_off(struct push *p)
 	p->backoff_ms *= 2;
 	if (p->backoff_ms > p->cfg.interval_ms)
 		p->backoff_ms = p->cfg.interval_ms;
-	if (p->backoff_ms < BACKOFF_MS)
-		p->backoff_ms = BACKOFF_MS;
+	if (p->backoff_ms < p->cfg.ack_ms)
+		p->backoff_ms = p->cfg.ack_ms;
 }
 
 /* --- messages ------------------------------------------------------------- */
@@ -157,7 +156,7 @@ take_hash_ack(struct push *p)
 	p->stats.state = PUSH_HELD;
 	p->stats.hash_acks++;
 	p->stats.held_ms = now_ms();
-	p->backoff_ms = BACKOFF_MS;
+	p->backoff_ms = p->cfg.ack_ms;
 	p->unsure = false;
 	arm(p, random_between(p->cfg.interval_ms / 10 * 9, p->cfg.interval_ms));
 }
@@ -193,7 +192,7 @@ on_hash_done(enum mclient_result res, const struct msg *answer, void *arg)
 	else if (res == MCLIENT_NACK)
 		take_hash_nack(p);
 	else if (res != MCLIENT_GONE)
-		arm(p, res == MCLIENT_TIMEOUT ? 1 : BACKOFF_MS);
+		arm(p, res == MCLIENT_TIMEOUT ? 1 : p->cfg.ack_ms);
 }
 
 static void
@@ -207,7 +206,7 @@ ask_hash(struct push *p)
 		p->cfg.mapper, &m, p->cfg.ack_ms, 0, on_hash_done, p);
 	/* Without a connection push_up() will ask. */
 	if (!p->hash_request && errno != ENOTCONN)
-		arm(p, BACKOFF_MS);
+		arm(p, p->cfg.ack_ms);
 }
 
 /* --- batches -------------------------------------------------------------- */
@@ -268,7 +267,7 @@ send_batch(struct batch *b)
 		p->cfg.mapper, &m, p->cfg.ack_ms, 0, on_batch_done, b);
 	if (!b->request) {
 		if (errno != ENOTCONN)
-			arm(p, BACKOFF_MS);
+			arm(p, p->cfg.ack_ms);
 		return false;
 	}
 	b->state = BATCH_SENT;
@@ -335,7 +334,7 @@ push_new(struct event_base *base, const struct push_config *cfg)
 	p->cfg = *cfg;
 	if (!p->cfg.ack_ms)
 		p->cfg.ack_ms = ACK_MS;
-	p->backoff_ms = BACKOFF_MS;
+	p->backoff_ms = p->cfg.ack_ms;
 	p->set.hash = MSG_EMPTY_SET_HASH;
 	p->timer = evtimer_new(base, on_timer, p);
 	if (!p->timer) {
@@ -395,7 +394,7 @@ push_take(struct push *p, struct set *set)
 	p->set = *set;
 	*set = (struct set){.hash = MSG_EMPTY_SET_HASH};
 	cut_batches(p, batches, n, room);
-	p->backoff_ms = BACKOFF_MS;
+	p->backoff_ms = p->cfg.ack_ms;
 	p->stats.sets++;
 	p->stats.records = p->set.n;
 	p->stats.hash = p->set.hash;

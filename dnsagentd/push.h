@@ -23,7 +23,8 @@ struct push_config {
 	struct msg_format fmt;	     /* what it speaks */
 	const struct source *source; /* borrowed */
 	uint64_t interval_ms;	     /* of the heartbeat */
-	uint64_t ack_ms;	     /* patience for an ACK; 0: 5 s */
+	uint64_t ack_ms;	     /* patience for an ACK, and the
+				      * first pause after a refusal; 0: 5 s */
 };
 
 enum push_state {
