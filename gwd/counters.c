@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Addresses are read here without any check but the length: what is looked at
+ * has just been refused. */
+#include "gwd/counters.h"
+
+#include "libipref/buf.h"
+
+#define IPV4_ADDRS 12 /* where they begin */
+#define IPV6_ADDRS 8
+
+void
+counters_addrs(
+	const uint8_t *pkt, size_t len, struct addr *src, struct addr *dst)
+{
+	struct rbuf r;
+	uint8_t ver;
+
+	*src = *dst = (struct addr){0};
+	rbuf_init(&r, pkt, len);
+	ver = rbuf_u8(&r) >> 4;
+	if (ver != 4 && ver != 6)
+		return;
+	rbuf_skip(&r, (ver == 4 ? IPV4_ADDRS : IPV6_ADDRS) - 1);
+	*src = addr_get(&r, ver);
+	*dst = addr_get(&r, ver);
+	if (!rbuf_ok(&r))
+		*src = *dst = (struct addr){0};
+}
+
+void
+counters_drop(struct counters *c, enum drop drop, enum way way,
+	const struct packet_in *in, uint64_t now_ms)
+{
+	struct offender *o = &c->last[drop];
+
+	c->drops[drop]++;
+	*o = (struct offender){.at_ms = now_ms, .way = way, .len = in->len};
+	if (way == WAY_IN)
+		o->src = in->from;
+	else
+		counters_addrs(in->p, in->len, &o->src, &o->dst);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What one packet mover counts. Pure values; each worker has its own struct,
+ * those who show them add them up.
+ */
+#ifndef GWD_COUNTERS_H
+#define GWD_COUNTERS_H
+
+#include "gwd/core.h"
+
+enum way {
+	WAY_OUT, /* from the local network into the tunnel */
+	WAY_IN,	 /* from the tunnel to the local network */
+	WAY_N
+};
+
+/* The last packet dropped for a reason. */
+struct offender {
+	uint64_t at_ms; /* 0: there was none */
+	enum way way;
+	struct addr src, dst; /* WAY_OUT: of the packet; version 0: unreadable.
+			       * WAY_IN: src is the datagram's sender */
+	size_t len;
+};
+
+struct counters {
+	uint64_t packets[WAY_N], bytes[WAY_N]; /* translated and passed on */
+	uint64_t drops[DROP_N];
+	struct offender last[DROP_N];
+	uint64_t fragmented, pieces; /* packets cut; what they were cut into */
+	uint64_t replies[WAY_N]; /* ICMP of ours: to peers, to local hosts */
+	uint64_t waited;	 /* packets that waited for the mapper */
+};
+
+/* Counts a packet dropped for this reason and remembers it. */
+void counters_drop(struct counters *c, enum drop drop, enum way way,
+	const struct packet_in *in, uint64_t now_ms);
+/* The source and destination of an IP packet; version 0 when it is too short
+ * or of no known version. */
+void counters_addrs(
+	const uint8_t *pkt, size_t len, struct addr *src, struct addr *dst);
+
+#endif
