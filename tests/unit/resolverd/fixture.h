@@ -252,7 +252,7 @@ fixture_conf(struct fixture *f, uint8_t local, uint8_t tunnel)
 	c->ea_ipver = local;
 	c->gw_ipver = tunnel;
 	c->ttl_cap = 3600;
-	c->mapper_timeout = 300;
+	c->mapper_timeout = 150;
 	c->max_queries = 100;
 	c->domains = conf_list_of(domains, 2);
 	c->except = conf_list_of(except, 1);
@@ -265,7 +265,7 @@ fixture_resolver(struct fixture *f, size_t tcp_max, uint64_t idle_ms)
 {
 	static const struct timeval timeout = {.tv_sec = QUERY_MS / 1000};
 	struct endpoint_list up = {&f->dns.at, 1}, at = {&f->at, 1};
-	struct upstream_config ucfg = {&up, 200, 1000};
+	struct upstream_config ucfg = {&up, 200, 600};
 	struct mclient_config mcfg = {
 		.path = f->mapper.path, .max_requests = 1000};
 	struct listen_config lcfg = {
