@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The feed, seen by a follower: a copy and then changes always give what the
+ * mapper has, from nothing, from a revision, and while changes go on. */
+#include "rig.h"
+#include "tests/unit/run.h"
+
+/* What a follower knows: entries by their key. */
+struct view {
+	struct entries entries;
+	uint64_t store, revision;
+	bool copying;
+	unsigned sets, dels, ats;
+};
+
+static void
+view_set(struct view *v, const struct msg_entry *x)
+{
+	struct entry_data d = {
+		.owner = 1,
+		.key = {x->arec.gw, x->arec.ref},
+		.born = x->born,
+	};
+	struct entry *e;
+
+	d.kind = addr_is_zero(&x->arec.ea) ? ENTRY_LOCAL : ENTRY_REMOTE;
+	d.addr = d.kind == ENTRY_LOCAL ? x->arec.ip : x->arec.ea;
+	e = d.kind == ENTRY_LOCAL ? entries_local(&v->entries, &d.key)
+				  : entries_by_ea(&v->entries, &d.addr);
+	if (e)
+		entries_del(&v->entries, e);
+	ck_assert_int_eq(entries_add(&v->entries, &d, NULL), 0);
+}
+
+static void
+view_del(struct view *v, const struct msg_entry *x)
+{
+	struct entry_key key = {x->arec.gw, x->arec.ref};
+	struct entry *e = addr_is_zero(&x->arec.ea)
+				  ? entries_local(&v->entries, &key)
+				  : entries_by_ea(&v->entries, &x->arec.ea);
+
+	if (e)
+		entries_del(&v->entries, e);
+}
+
+/* Takes everything sent to this client into the view; answers to others' and
+ * its own questions are passed over. */
+static void
+view_read(struct view *v, struct rig_client *c)
+{
+	struct rig *r = c->rig;
+	struct msg_entry x;
+	struct msg m;
+	size_t i, k;
+
+	for (i = 0; i < r->n_out; i++) {
+		if (r->out[i].client != c->id)
+			continue;
+		ck_assert_int_eq(
+			msg_decode(&m, &c->fmt, r->out[i].bytes, r->out[i].len),
+			MSG_OK);
+		if (m.cmd == MSG_FEED_AT) {
+			v->ats++;
+			v->store = m.store;
+			/* A follower whose own number differs starts anew; at
+			 * a copy's end it may have none yet. */
+			ck_assert(v->copying || v->revision == m.revision);
+			v->copying = false;
+			v->revision = m.revision;
+		}
+		if (m.cmd != MSG_FEED_SET && m.cmd != MSG_FEED_DEL)
+			continue;
+		ck_assert_uint_ge(m.revision, v->revision);
+		if (!v->copying)
+			ck_assert_uint_le(m.revision, v->revision + 1);
+		v->revision = m.revision;
+		for (k = 0; k < m.n; k++) {
+			x = msg_entry(&m, k);
+			if (m.cmd == MSG_FEED_SET)
+				view_set(v, &x);
+			else
+				view_del(v, &x);
+		}
+		v->sets += m.cmd == MSG_FEED_SET;
+		v->dels += m.cmd == MSG_FEED_DEL;
+	}
+}
+
+static void
+view_check(const struct view *v, struct rig *r)
+{
+	const struct entries *es = mapper_entries(rig_mapper(r));
+	const struct entry *e, *mine;
+
+	ck_assert_uint_eq(v->entries.n[0], es->n[0]);
+	ck_assert_uint_eq(v->entries.n[1], es->n[1]);
+	TAILQ_FOREACH(e, &es->all, all)
+	{
+		mine = e->kind == ENTRY_REMOTE
+			       ? entries_remote(&v->entries, &e->key)
+			       : entries_local(&v->entries, &e->key);
+		ck_assert_ptr_nonnull(mine);
+		ck_assert(addr_eq(&mine->addr, &e->addr));
+		ck_assert_uint_eq(mine->born, e->born);
+	}
+	ck_assert_uint_eq(v->revision, mapper_revision(rig_mapper(r)));
+}
+
+/* FEED_START; the ACK is out[0] afterwards. */
+static struct msg
+start(struct rig_client *c, const struct view *v, const char *net)
+{
+	struct msg m = {
+		.mode = MSG_REQ,
+		.cmd = MSG_FEED_START,
+		.id = 3,
+		.store = v->store,
+		.revision = v->revision,
+		.profile = {prefix_of(net), addr_of("192.0.2.1"),
+			ref_from_u64(1)},
+	};
+
+	rig_clear(c->rig);
+	rig_request(c, &m);
+	return rig_out(c, 0);
+}
+
+static void
+ask_ea(struct rig_client *c, uint64_t ref)
+{
+	struct arec rec = {
+		.gw = addr_of("203.0.113.9"), .ref = ref_from_u64(ref)};
+	struct msg m = {.mode = MSG_REQ,
+		.cmd = MSG_MC_GET_EA,
+		.id = 9,
+		.arecs = &rec,
+		.n = 1};
+
+	rig_request(c, &m);
+}
+
+static void
+publish(struct rig_client *c, unsigned from, unsigned to)
+{
+	struct source so = {"int.test", "one.test"};
+	struct arec recs[256];
+	struct msg m = {.mode = MSG_REQ, .cmd = MSG_MC_HOST_DATA, .id = 4};
+	unsigned i;
+
+	for (i = from; i < to; i++) {
+		recs[i - from] = (struct arec){.ip = addr_of("192.168.7.0"),
+			.gw = addr_of("192.0.2.1"),
+			.ref = ref_from_u64(i + 1)};
+		recs[i - from].ip.b[3] = (uint8_t)i;
+	}
+	m.n = to - from;
+	m.hash = msg_set_hash(recs, m.n);
+	m.count = 77;
+	m.arecs = recs;
+	msg_set_source(&m, &so);
+	rig_request(c, &m);
+	rig_pump(c->rig);
+}
+
+static void
+view_init(struct view *v)
+{
+	*v = (struct view){.copying = true};
+	entries_init(&v->entries, 1 << 20);
+}
+
+START_TEST(test_copy_then_changes)
+{
+	static struct rig r;
+	struct rig_client *gwd, *res;
+	struct view v;
+	struct msg m;
+	unsigned i;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	gwd = rig_join(&r, ROLE_ALL);
+	res = rig_join(&r, ROLE_ALL);
+	for (i = 1; i <= 700; i++)
+		ask_ea(res, i);
+	rig_pump(&r);
+	publish(res, 0, 200);
+	view_init(&v);
+	m = start(gwd, &v, "10.240.0.0/12");
+	ck_assert_int_eq(m.mode, MSG_ACK);
+	ck_assert_uint_eq(m.count, 0);
+	ck_assert_uint_eq(m.store, 7);
+	ck_assert(r.feeding);
+	/* The copy is under way: changes are sent in between. */
+	ask_ea(res, 1000);
+	rig_pump(&r);
+	publish(res, 50, 150);
+	while (feed_pump(server_feed(r.server)))
+		;
+	view_read(&v, gwd);
+	ck_assert_uint_eq(v.ats, 1);
+	view_check(&v, &r);
+	rig_clear(&r);
+	/* In force: each change as it happens, before its asker is answered. */
+	ask_ea(res, 2000);
+	rig_pump(&r);
+	ck_assert_uint_eq(r.n_out, 2);
+	ck_assert_uint_eq(r.out[0].client, gwd->id);
+	ck_assert_uint_eq(r.out[1].client, res->id);
+	view_read(&v, gwd);
+	view_check(&v, &r);
+	rig_clear(&r);
+	publish(res, 0, 10);
+	feed_beat(server_feed(r.server));
+	view_read(&v, gwd);
+	view_check(&v, &r);
+	ck_assert_uint_eq(v.ats, 2);
+	entries_fini(&v.entries);
+	rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_resume)
+{
+	static struct rig r;
+	struct rig_client *gwd, *res;
+	struct view v;
+	struct msg m;
+	unsigned i, round;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	res = rig_join(&r, ROLE_ALL);
+	gwd = rig_join(&r, ROLE_ALL);
+	view_init(&v);
+	m = start(gwd, &v, "10.240.0.0/12");
+	ck_assert_uint_eq(m.count, 0);
+	view_read(&v, gwd);
+	/* Away for few changes, and for more than are kept (1,024). */
+	for (round = 0; round < 2; round++) {
+		server_leave(r.server, gwd->id);
+		rig_clear(&r);
+		for (i = 0; i < (round ? 1100 : 100); i++) {
+			ask_ea(res, 10000 * (round + 1) + i);
+			rig_pump(&r);
+			rig_clear(&r);
+		}
+		publish(res, 0, 40 + round);
+		v.sets = v.dels = v.ats = 0;
+		gwd = rig_join(&r, ROLE_ALL);
+		m = start(gwd, &v, "10.240.0.0/12");
+		ck_assert_uint_eq(m.count, round ? 0 : 1);
+		v.copying = round;
+		while (feed_pump(server_feed(r.server)))
+			;
+		view_read(&v, gwd);
+		ck_assert_uint_eq(v.ats, 1);
+		view_check(&v, &r);
+	}
+	/* Nothing has changed: only FEED_AT. */
+	server_leave(r.server, gwd->id);
+	gwd = rig_join(&r, ROLE_ALL);
+	m = start(gwd, &v, "10.240.0.0/12");
+	ck_assert_uint_eq(m.count, 1);
+	ck_assert_uint_eq(r.n_out, 2);
+	/* Another store's number, or one of the future: a copy. */
+	v.store ^= 1;
+	ck_assert_uint_eq(start(gwd, &v, "10.240.0.0/12").count, 0);
+	v.store ^= 1;
+	v.revision++;
+	ck_assert_uint_eq(start(gwd, &v, "10.240.0.0/12").count, 0);
+	entries_fini(&v.entries);
+	rig_fini(&r);
+}
+END_TEST
+
+/* A follower that leaves, or starts anew, in the middle of its copy; entries
+ * that go while the copy stands on them. */
+START_TEST(test_broken_copies)
+{
+	static struct rig r;
+	struct rig_client *gwd, *res;
+	struct view v;
+	unsigned i;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	res = rig_join(&r, ROLE_ALL);
+	gwd = rig_join(&r, ROLE_ALL);
+	publish(res, 0, 200);
+	for (i = 1; i <= 600; i++)
+		ask_ea(res, i);
+	rig_pump(&r);
+	view_init(&v);
+	start(gwd, &v, "10.240.0.0/12");
+	server_leave(r.server, gwd->id);
+	gwd = rig_join(&r, ROLE_ALL);
+	start(gwd, &v, "10.240.0.0/12");
+	start(gwd, &v, "10.240.0.0/12");
+	r.now += 5 * 3600000; /* all leases end */
+	mapper_tick(rig_mapper(&r));
+	rig_pump(&r);
+	publish(res, 0, 0);
+	while (feed_pump(server_feed(r.server)))
+		;
+	view_read(&v, gwd);
+	view_check(&v, &r);
+	ck_assert_uint_eq(v.entries.n[0] + v.entries.n[1], 0);
+	entries_fini(&v.entries);
+	rig_fini(&r);
+}
+END_TEST
+
+START_TEST(test_profiles)
+{
+	static const struct {
+		const char *net, *pub;
+		unsigned ref;
+		const char *nack;
+	} rows[] = {
+		{"10.240.0.0/12", "192.0.2.1", 1, NULL},
+		{"10.224.0.0/12", "192.0.2.1", 1,
+			"encode-net: mapper has 10.240.0.0/12, gateway "
+			"10.224.0.0/12"},
+		{"10.240.0.0/13", "192.0.2.1", 1,
+			"encode-net: mapper has 10.240.0.0/12, gateway "
+			"10.240.0.0/13"},
+		{"10.240.0.0/12", "192.0.2.2", 1,
+			"gateway-pub: mapper has 192.0.2.1, gateway 192.0.2.2"},
+		{"10.240.0.0/12", "0.0.0.0", 1,
+			"gateway-pub: mapper has 192.0.2.1, gateway 0.0.0.0"},
+		{"10.240.0.0/12", "192.0.2.1", 2,
+			"gateway-ref: mapper has 1, gateway 2"},
+	};
+	static struct rig r;
+	struct rig_client *gwd;
+	struct msg m, answer;
+	size_t i;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	gwd = rig_join(&r, ROLE_ALL);
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		m = (struct msg){
+			.mode = MSG_REQ,
+			.cmd = MSG_FEED_START,
+			.id = 3,
+			.profile = {prefix_of(rows[i].net),
+				addr_of(rows[i].pub),
+				ref_from_u64(rows[i].ref)},
+		};
+		rig_clear(&r);
+		rig_request(gwd, &m);
+		answer = rig_out(gwd, 0);
+		ck_assert_int_eq(
+			answer.mode, rows[i].nack ? MSG_NACK : MSG_ACK);
+		if (rows[i].nack) {
+			ck_assert_uint_eq(answer.str.len, strlen(rows[i].nack));
+			ck_assert(!memcmp(
+				answer.str.p, rows[i].nack, answer.str.len));
+		}
+	}
+	rig_fini(&r);
+}
+END_TEST
+
+RUN_TESTS("feed", test_copy_then_changes, test_resume, test_broken_copies,
+	test_profiles)
