@@ -116,9 +116,48 @@ render_rows(FILE *out, const json_t *rows, int indent)
 	size_t n = 0;
 
 	json_object_foreach (first, key, value)
-		if (n < COLUMNS_MAX)
+		if (n < COLUMNS_MAX && is_scalar(value))
 			columns[n++] = (struct column){key, {key}};
 	render_table(out, rows, columns, n, indent);
+}
+
+static bool
+is_scalar(const json_t *value)
+{
+	return !json_is_array(value) && !json_is_object(value);
+}
+
+/* Whether rows hold nothing but scalars, so that a table shows all of them. */
+static bool
+is_flat(const json_t *rows)
+{
+	const char *key;
+	json_t *row, *value;
+	size_t i;
+
+	json_array_foreach (rows, i, row)
+		json_object_foreach (row, key, value)
+			if (!is_scalar(value) && json_array_size(value) > 0)
+				return false;
+	return true;
+}
+
+/* An array of objects: a table, or one paragraph each. */
+static void
+render_array(FILE *out, const char *name, const json_t *rows, int indent)
+{
+	json_t *row;
+	size_t i;
+
+	if (is_flat(rows)) {
+		fprintf(out, "%*s%s:\n", indent, "", name);
+		render_rows(out, rows, indent + 2);
+		return;
+	}
+	json_array_foreach (rows, i, row) {
+		fprintf(out, "%*s%s %zu:\n", indent, "", name, i + 1);
+		render_object(out, row, indent + 2);
+	}
 }
 
 void
@@ -131,7 +170,7 @@ render_object(FILE *out, const json_t *object, int indent)
 
 	/* jansson's loop wants a pointer that is not const, but only reads. */
 	json_object_foreach ((json_t *)object, key, value)
-		if (!json_is_object(value) && (int)strlen(key) > width)
+		if (is_scalar(value) && (int)strlen(key) > width)
 			width = (int)strlen(key);
 	json_object_foreach ((json_t *)object, key, value) {
 		if (json_is_object(value)) {
@@ -139,8 +178,7 @@ render_object(FILE *out, const json_t *object, int indent)
 			render_object(out, value, indent + 2);
 		} else if (json_is_array(value) &&
 			   json_is_object(json_array_get(value, 0))) {
-			fprintf(out, "%*s%s:\n", indent, "", key);
-			render_rows(out, value, indent + 2);
+			render_array(out, key, value, indent);
 		} else if (!json_is_array(value)) {
 			fprintf(out, "%*s%-*s  %s\n", indent, "", width, key,
 				render_value(value, buf, sizeof(buf)));

@@ -9,7 +9,8 @@
 #include "libipref/base.h"
 
 /* The members of an object, one a line, values aligned, those of objects
- * inside indented below their name; an array of objects as a table. */
+ * inside indented below their name; an array of objects as a table, or as
+ * paragraphs when they hold arrays or objects themselves. */
 void render_object(FILE *out, const json_t *object, int indent);
 
 /* One column of a table: the heading, and the keys whose first present value

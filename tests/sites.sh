@@ -25,8 +25,8 @@ sites_network() {
 		ns_add $s-host && ns_add $s-gw || return 1
 	done
 	ns_add wan || return 1
-	veth a-gw wan 192.0.2.1/24 wan a 192.0.2.254/24 &&
-		veth b-gw wan 198.51.100.1/24 wan b 198.51.100.254/24 || return 1
+	veth a-gw wan 192.0.2.1/24 wan to-a 192.0.2.254/24 &&
+		veth b-gw wan 198.51.100.1/24 wan to-b 198.51.100.254/24 || return 1
 	ip -n "$ns_prefix-wan" addr add $dns/32 dev lo || return 1
 	for s in a b; do
 		veth $s-host eth0 192.168.84.10/24 $s-gw lan 192.168.84.1/24 &&
@@ -130,8 +130,10 @@ site_start() {
 	done
 }
 
-site_ctl() {
-	"$bin/iprefctl" --control-dir "$work/$1" "$2" "$3" 2>&1
+site_ctl() { # SITE ARGUMENT...
+	ctl_site=$1
+	shift
+	"$bin/iprefctl" --control-dir "$work/$ctl_site" "$@" 2>&1
 }
 
 # lookup SITE NAME: what a host of the site gets to know; waits for an answer.

@@ -95,7 +95,9 @@ START_TEST(test_object)
 	char *out = rendered("{\"a\": 1, \"long\": \"x\", \"none\": [],"
 			     " \"in\": {\"b\": null},"
 			     " \"rows\": [{\"k\": 1, \"v\": \"yy\"},"
-			     " {\"k\": 22}]}",
+			     " {\"k\": 22}],"
+			     " \"deep\": [{\"k\": 1, \"in\": [{\"x\": 2}]},"
+			     " {\"k\": 3, \"in\": []}]}",
 		NULL, 0);
 
 	ck_assert_str_eq(out, "a     1\n"
