@@ -105,6 +105,12 @@ render_table(FILE *out, const json_t *rows, const struct column *columns,
 	}
 }
 
+static bool
+is_scalar(const json_t *value)
+{
+	return !json_is_array(value) && !json_is_object(value);
+}
+
 /* A table whose columns are the members of the first row. */
 static void
 render_rows(FILE *out, const json_t *rows, int indent)
@@ -119,12 +125,6 @@ render_rows(FILE *out, const json_t *rows, int indent)
 		if (n < COLUMNS_MAX && is_scalar(value))
 			columns[n++] = (struct column){key, {key}};
 	render_table(out, rows, columns, n, indent);
-}
-
-static bool
-is_scalar(const json_t *value)
-{
-	return !json_is_array(value) && !json_is_object(value);
 }
 
 /* Whether rows hold nothing but scalars, so that a table shows all of them. */
