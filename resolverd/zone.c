@@ -114,7 +114,8 @@ sort_unique(struct zone_rec *recs, size_t n)
 {
 	size_t i, kept = 0;
 
-	qsort(recs, n, sizeof(*recs), rec_cmp);
+	if (n)
+		qsort(recs, n, sizeof(*recs), rec_cmp);
 	for (i = 0; i < n; i++) {
 		if (kept && !rec_cmp(&recs[kept - 1], &recs[i])) {
 			free(recs[i].rdata);
