@@ -108,13 +108,13 @@ START_TEST(test_object)
 			      "  k   v\n"
 			      "  1   yy\n"
 			      "  22  -\n"
-		"deep 1:\n"
-		"  k  1\n"
-		"  in:\n"
-		"    x\n"
-		"    2\n"
-		"deep 2:\n"
-		"  k  3\n");
+			      "deep 1:\n"
+			      "  k  1\n"
+			      "  in:\n"
+			      "    x\n"
+			      "    2\n"
+			      "deep 2:\n"
+			      "  k  3\n");
 	free(out);
 }
 END_TEST

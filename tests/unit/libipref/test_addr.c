@@ -109,70 +109,73 @@ START_TEST(test_text)
 }
 END_TEST
 
+enum {
+	ZERO = 1,
+	LOOPBACK = 2,
+	LINK = 4,
+	MULTICAST = 8,
+	GLOBAL = 16,
+};
+
+static const struct {
+	const char *text;
+	unsigned is;
+	uint8_t second;
+} classes[] = {
+	{"0.0.0.0", ZERO, 0},
+	{"0.0.0.1", GLOBAL, 0},
+	{"10.240.7.1", GLOBAL, 7},
+	{"192.168.84.97", GLOBAL, 84},
+	{"126.255.255.255", GLOBAL, 255},
+	{"127.0.0.1", LOOPBACK, 0},
+	{"127.255.255.255", LOOPBACK, 255},
+	{"128.0.0.0", GLOBAL, 0},
+	{"169.253.255.255", GLOBAL, 255},
+	{"169.254.1.1", LINK, 1},
+	{"169.255.0.0", GLOBAL, 0},
+	{"223.255.255.255", GLOBAL, 255},
+	{"224.0.0.1", MULTICAST, 0},
+	{"239.255.255.255", MULTICAST, 255},
+	{"240.0.0.1", GLOBAL, 0},
+	{"255.255.255.254", GLOBAL, 255},
+	{"255.255.255.255", 0, 255},
+	{"::", ZERO, 0},
+	{"::1", LOOPBACK, 0},
+	{"::2", GLOBAL, 0},
+	{"2001:db8::12ff", GLOBAL, 0x12},
+	{"fd00:240::1", GLOBAL, 0},
+	{"fe7f::1", GLOBAL, 0},
+	{"fe80::1", LINK, 0},
+	{"febf::1", LINK, 0},
+	{"fec0::1", GLOBAL, 0},
+	{"fe00::1", GLOBAL, 0},
+	{"ff02::1", MULTICAST, 0},
+	/* v4-mapped: what the IPv4 address is */
+	{"::ffff:192.0.2.1", GLOBAL, 2},
+	{"::ffff:127.0.0.1", LOOPBACK, 0},
+	{"::ffff:169.254.3.1", LINK, 3},
+	{"::ffff:224.0.0.1", MULTICAST, 0},
+	{"::ffff:0.0.0.0", 0, 0},
+	{"::ffff:255.255.255.255", 0, 255},
+};
+
 START_TEST(test_classes)
 {
-	enum {
-		ZERO = 1,
-		LOOPBACK = 2,
-		LINK = 4,
-		MULTICAST = 8,
-		GLOBAL = 16,
-	};
-	static const struct {
-		const char *text;
-		unsigned is;
-		uint8_t second;
-	} rows[] = {
-		{"0.0.0.0", ZERO, 0},
-		{"0.0.0.1", GLOBAL, 0},
-		{"10.240.7.1", GLOBAL, 7},
-		{"192.168.84.97", GLOBAL, 84},
-		{"126.255.255.255", GLOBAL, 255},
-		{"127.0.0.1", LOOPBACK, 0},
-		{"127.255.255.255", LOOPBACK, 255},
-		{"128.0.0.0", GLOBAL, 0},
-		{"169.253.255.255", GLOBAL, 255},
-		{"169.254.1.1", LINK, 1},
-		{"169.255.0.0", GLOBAL, 0},
-		{"223.255.255.255", GLOBAL, 255},
-		{"224.0.0.1", MULTICAST, 0},
-		{"239.255.255.255", MULTICAST, 255},
-		{"240.0.0.1", GLOBAL, 0},
-		{"255.255.255.254", GLOBAL, 255},
-		{"255.255.255.255", 0, 255},
-		{"::", ZERO, 0},
-		{"::1", LOOPBACK, 0},
-		{"::2", GLOBAL, 0},
-		{"2001:db8::12ff", GLOBAL, 0x12},
-		{"fd00:240::1", GLOBAL, 0},
-		{"fe7f::1", GLOBAL, 0},
-		{"fe80::1", LINK, 0},
-		{"febf::1", LINK, 0},
-		{"fec0::1", GLOBAL, 0},
-		{"fe00::1", GLOBAL, 0},
-		{"ff02::1", MULTICAST, 0},
-		/* v4-mapped: what the IPv4 address is */
-		{"::ffff:192.0.2.1", GLOBAL, 2},
-		{"::ffff:127.0.0.1", LOOPBACK, 0},
-		{"::ffff:169.254.3.1", LINK, 3},
-		{"::ffff:224.0.0.1", MULTICAST, 0},
-		{"::ffff:0.0.0.0", 0, 0},
-		{"::ffff:255.255.255.255", 0, 255},
-	};
 	struct addr a;
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
+	for (i = 0; i < ARRAY_LEN(classes); i++) {
 		unsigned is = 0;
 
-		a = addr_of(rows[i].text);
+		a = addr_of(classes[i].text);
 		is |= addr_is_zero(&a) ? ZERO : 0;
 		is |= addr_is_loopback(&a) ? LOOPBACK : 0;
 		is |= addr_is_link_local(&a) ? LINK : 0;
 		is |= addr_is_multicast(&a) ? MULTICAST : 0;
 		is |= addr_is_global_unicast(&a) ? GLOBAL : 0;
-		ck_assert_msg(is == rows[i].is, "%s: %u", rows[i].text, is);
-		ck_assert_uint_eq(addr_second_byte(&a), rows[i].second);
+		ck_assert_msg(
+			is == classes[i].is, "%s: %u", classes[i].text, is);
+		ck_assert_uint_eq(addr_second_byte(&a), classes[i].second);
 	}
 	a = (struct addr){0};
 	ck_assert(addr_is_zero(&a));

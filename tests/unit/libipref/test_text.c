@@ -167,73 +167,74 @@ END_TEST
 		 ".a23456789012345678901234567890123456789012345678901234567"  \
 		 "8901"
 
+static const struct {
+	const char *text;
+	enum aa_result result;
+	const char *name; /* lower case; NULL: by address */
+	bool usable;
+} aa_rows[] = {
+	{"", AA_NONE, NULL, false},
+	{"AA", AA_NONE, NULL, false},
+	{"aa 192.0.2.1 + 1", AA_NONE, NULL, false},
+	{" AA 192.0.2.1 + 1", AA_NONE, NULL, false},
+	{"v=spf1 -all", AA_NONE, NULL, false},
+	{"AA ", AA_BROKEN, NULL, false},
+	{"AA +", AA_BROKEN, NULL, false},
+	{"AA + 1", AA_BROKEN, NULL, false},
+	{"AA 192.0.2.1 1", AA_BROKEN, NULL, false},
+	{"AA 192.0.2.1 +1+", AA_BROKEN, NULL, false},
+	{"AA 192.0.2.1 ++1", AA_BROKEN, NULL, false},
+	{"AA 192.0.2.1\t+ 1", AA_BROKEN, NULL, false},
+	{"AA 192.0.2.1 + 1\n", AA_BROKEN, NULL, false},
+	{"AA 192.0.2.1 + 1", AA_OK, NULL, true},
+	{"AA 192.0.2.1 + 0", AA_OK, NULL, false},
+	{"AA 192.0.2.1 + 0-0", AA_OK, NULL, false},
+	{"AA 0.0.0.0 + 1", AA_OK, NULL, false},
+	{"AA ::1 + 1", AA_OK, NULL, false},
+	{"AA 10.0.0.1 + 1", AA_OK, NULL, true},
+	{"AA fd00::1+1", AA_OK, NULL, true},
+	{"AA gw.example.com + 1", AA_OK, "gw.example.com", true},
+	{"AA GW.Example.COM. + 1", AA_OK, "gw.example.com", true},
+	{"AA gw.example.com + 0", AA_OK, "gw.example.com", false},
+	{"AA gw + 1", AA_OK, "gw", true},
+	{"AA _gw.x-1.example + 1", AA_OK, "_gw.x-1.example", true},
+	{"AA 4.example + 1", AA_OK, "4.example", true},
+	{"AA . + 1", AA_BROKEN, NULL, false},
+	{"AA .example + 1", AA_BROKEN, NULL, false},
+	{"AA gw..example + 1", AA_BROKEN, NULL, false},
+	{"AA gw.example.. + 1", AA_BROKEN, NULL, false},
+	{"AA gw example + 1", AA_BROKEN, NULL, false},
+	{"AA gw\\.example + 1", AA_BROKEN, NULL, false},
+	{"AA g\xc3\xbc.example + 1", AA_BROKEN, NULL, false},
+	{"AA gw.example:1045 + 1", AA_BROKEN, NULL, false},
+	/* numbers of old, which a system resolver would read */
+	{"AA 127.1 + 1", AA_BROKEN, NULL, false},
+	{"AA 127.1. + 1", AA_BROKEN, NULL, false},
+	{"AA 0x7f000001 + 1", AA_BROKEN, NULL, false},
+	{"AA 127.0X1 + 1", AA_BROKEN, NULL, false},
+	{"AA " LABEL_63 ".example + 1", AA_OK, LABEL_63 ".example", true},
+	{"AA x" LABEL_63 ".example + 1", AA_BROKEN, NULL, false},
+	{"AA " NAME_253 " + 1", AA_OK, NAME_253, true},
+	{"AA " NAME_253 ". + 1", AA_OK, NAME_253, true},
+	{"AA " NAME_253 "x + 1", AA_BROKEN, NULL, false},
+};
+
 START_TEST(test_aa_results)
 {
-	static const struct {
-		const char *text;
-		enum aa_result result;
-		const char *name; /* lower case; NULL: by address */
-		bool usable;
-	} rows[] = {
-		{"", AA_NONE, NULL, false},
-		{"AA", AA_NONE, NULL, false},
-		{"aa 192.0.2.1 + 1", AA_NONE, NULL, false},
-		{" AA 192.0.2.1 + 1", AA_NONE, NULL, false},
-		{"v=spf1 -all", AA_NONE, NULL, false},
-		{"AA ", AA_BROKEN, NULL, false},
-		{"AA +", AA_BROKEN, NULL, false},
-		{"AA + 1", AA_BROKEN, NULL, false},
-		{"AA 192.0.2.1 1", AA_BROKEN, NULL, false},
-		{"AA 192.0.2.1 +1+", AA_BROKEN, NULL, false},
-		{"AA 192.0.2.1 ++1", AA_BROKEN, NULL, false},
-		{"AA 192.0.2.1\t+ 1", AA_BROKEN, NULL, false},
-		{"AA 192.0.2.1 + 1\n", AA_BROKEN, NULL, false},
-		{"AA 192.0.2.1 + 1", AA_OK, NULL, true},
-		{"AA 192.0.2.1 + 0", AA_OK, NULL, false},
-		{"AA 192.0.2.1 + 0-0", AA_OK, NULL, false},
-		{"AA 0.0.0.0 + 1", AA_OK, NULL, false},
-		{"AA ::1 + 1", AA_OK, NULL, false},
-		{"AA 10.0.0.1 + 1", AA_OK, NULL, true},
-		{"AA fd00::1+1", AA_OK, NULL, true},
-		{"AA gw.example.com + 1", AA_OK, "gw.example.com", true},
-		{"AA GW.Example.COM. + 1", AA_OK, "gw.example.com", true},
-		{"AA gw.example.com + 0", AA_OK, "gw.example.com", false},
-		{"AA gw + 1", AA_OK, "gw", true},
-		{"AA _gw.x-1.example + 1", AA_OK, "_gw.x-1.example", true},
-		{"AA 4.example + 1", AA_OK, "4.example", true},
-		{"AA . + 1", AA_BROKEN, NULL, false},
-		{"AA .example + 1", AA_BROKEN, NULL, false},
-		{"AA gw..example + 1", AA_BROKEN, NULL, false},
-		{"AA gw.example.. + 1", AA_BROKEN, NULL, false},
-		{"AA gw example + 1", AA_BROKEN, NULL, false},
-		{"AA gw\\.example + 1", AA_BROKEN, NULL, false},
-		{"AA g\xc3\xbc.example + 1", AA_BROKEN, NULL, false},
-		{"AA gw.example:1045 + 1", AA_BROKEN, NULL, false},
-		/* numbers of old, which a system resolver would read */
-		{"AA 127.1 + 1", AA_BROKEN, NULL, false},
-		{"AA 127.1. + 1", AA_BROKEN, NULL, false},
-		{"AA 0x7f000001 + 1", AA_BROKEN, NULL, false},
-		{"AA 127.0X1 + 1", AA_BROKEN, NULL, false},
-		{"AA " LABEL_63 ".example + 1", AA_OK, LABEL_63 ".example",
-			true},
-		{"AA x" LABEL_63 ".example + 1", AA_BROKEN, NULL, false},
-		{"AA " NAME_253 " + 1", AA_OK, NAME_253, true},
-		{"AA " NAME_253 ". + 1", AA_OK, NAME_253, true},
-		{"AA " NAME_253 "x + 1", AA_BROKEN, NULL, false},
-	};
 	struct aa aa;
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		const char *text = rows[i].text;
-		const char *name = rows[i].name ? rows[i].name : "";
+	for (i = 0; i < ARRAY_LEN(aa_rows); i++) {
+		const char *text = aa_rows[i].text;
+		const char *name = aa_rows[i].name ? aa_rows[i].name : "";
 		enum aa_result rc = parse_aa(&aa, text, strlen(text));
 
-		ck_assert_msg(rc == rows[i].result, "%s: %d", text, (int)rc);
+		ck_assert_msg(rc == aa_rows[i].result, "%s: %d", text, (int)rc);
 		ck_assert_str_eq(aa.name, name);
-		ck_assert_msg(aa_usable(&aa) == rows[i].usable, "%s", text);
+		ck_assert_msg(aa_usable(&aa) == aa_rows[i].usable, "%s", text);
 		if (rc == AA_OK)
-			ck_assert((aa.gw.ver == 0) == (rows[i].name != NULL));
+			ck_assert(
+				(aa.gw.ver == 0) == (aa_rows[i].name != NULL));
 	}
 	ck_assert_int_eq(parse_aa(&aa, "AA g\0w.example + 1", 18), AA_BROKEN);
 	ck_assert_int_eq(parse_aa(&aa, "AA 192.0.2.1 + 1\0", 17), AA_BROKEN);
@@ -349,70 +350,71 @@ START_TEST(test_hosts_vectors)
 END_TEST
 
 /* A line and a piece of its error; NULL: not refused by syntax. */
+static const struct {
+	const char *line;
+	enum hosts_kind kind;
+	const char *error;
+} syntax_rows[] = {
+	{"", HOSTS_PLAIN, NULL},
+	{"#", HOSTS_PLAIN, NULL},
+	{"  # x", HOSTS_PLAIN, NULL},
+	{"nonsense without mapping", HOSTS_PLAIN, NULL},
+	{"127.0.0.1 localhost #= local", HOSTS_LOCAL, NULL},
+	{"10.0.0.1 a #= loc # it", HOSTS_LOCAL, NULL},
+	{"10.0.0.1 a #= pub\r", HOSTS_PUB, NULL},
+	{"10.0.0.1 a #= pub # alone", HOSTS_PUB, NULL},
+	{"10.0.0.1 a #= pub#alone", HOSTS_PUB, NULL},
+	{"10.0.0.1#=pub+5", HOSTS_PUB, NULL},
+	{"fd00::1 a #= pub 2001:db8::1 + 0-5", HOSTS_PUB, NULL},
+	{"10.0.0.1\v#=\fpub\t192.0.2.1\t+\r5", HOSTS_PUB, NULL},
+	{"10.240.0.2 #= ext 192.0.2.1 + ffff--", HOSTS_EXT, NULL},
+	{"#= pub + 5", HOSTS_BROKEN, "no IP address"},
+	{" #= pub + 5", HOSTS_BROKEN, "no IP address"},
+	{"a #= local", HOSTS_BROKEN, "no IP address"},
+	{"10.0.0.01 #= pub + 5", HOSTS_BROKEN, "no IP address"},
+	{"10.0.0.1/32 #= pub + 5", HOSTS_BROKEN, "no IP address"},
+	{"10.0.0.1 a #=", HOSTS_BROKEN, "no pub, ext or local"},
+	{"10.0.0.1 a #= + 5", HOSTS_BROKEN, "no pub, ext or local"},
+	{"10.0.0.1 a #= pub12", HOSTS_BROKEN, "no pub, ext or local"},
+	{"10.0.0.1 a #= Pub 12", HOSTS_BROKEN, "no pub, ext or local"},
+	{"10.0.0.1 a #== pub 12", HOSTS_BROKEN, "no pub, ext or local"},
+	{"10.0.0.1 a #=# pub 12", HOSTS_BROKEN, "no pub, ext or local"},
+	{"10.0.0.1 a #= pub +", HOSTS_BROKEN, "no reference after"},
+	{"10.0.0.1 a #= pub + #5", HOSTS_BROKEN, "no reference after"},
+	{"10.0.0.1 a #= pub ++5", HOSTS_BROKEN, "more than"},
+	{"10.0.0.1 a #= pub 5 + 5", HOSTS_BROKEN, "the context is not"},
+	{"10.0.0.1 a #= pub gw + 5", HOSTS_BROKEN, "the context is not"},
+	{"10.0.0.1 a #= pub gw", HOSTS_BROKEN, "neither"},
+	{"10.0.0.1 a #= pub 0.5", HOSTS_BROKEN, "neither"},
+	{"10.0.0.1 a #= pub + 5x", HOSTS_BROKEN, "the reference"},
+	{"10.0.0.1 a #= pub + 5,0", HOSTS_BROKEN, "the reference"},
+	{"10.0.0.1 a #= pub + 5 5", HOSTS_BROKEN, "more than"},
+	{"10.0.0.1 a #= pub + 5 + 5", HOSTS_BROKEN, "more than"},
+	{"10.0.0.1 a #= pub 192.0.2.1 5", HOSTS_BROKEN, "more than"},
+	{"10.240.0.2 #= ext", HOSTS_BROKEN, "ext wants"},
+	{"10.240.0.2 #= ext + 5", HOSTS_BROKEN, "ext wants"},
+	{"10.240.0.2 #= ext 192.0.2.1", HOSTS_BROKEN, "ext wants"},
+	{"10.240.0.2 #= ext 5", HOSTS_BROKEN, "ext wants"},
+};
+
 START_TEST(test_hosts_syntax)
 {
-	static const struct {
-		const char *line;
-		enum hosts_kind kind;
-		const char *error;
-	} rows[] = {
-		{"", HOSTS_PLAIN, NULL},
-		{"#", HOSTS_PLAIN, NULL},
-		{"  # x", HOSTS_PLAIN, NULL},
-		{"nonsense without mapping", HOSTS_PLAIN, NULL},
-		{"127.0.0.1 localhost #= local", HOSTS_LOCAL, NULL},
-		{"10.0.0.1 a #= loc # it", HOSTS_LOCAL, NULL},
-		{"10.0.0.1 a #= pub\r", HOSTS_PUB, NULL},
-		{"10.0.0.1 a #= pub # alone", HOSTS_PUB, NULL},
-		{"10.0.0.1 a #= pub#alone", HOSTS_PUB, NULL},
-		{"10.0.0.1#=pub+5", HOSTS_PUB, NULL},
-		{"fd00::1 a #= pub 2001:db8::1 + 0-5", HOSTS_PUB, NULL},
-		{"10.0.0.1\v#=\fpub\t192.0.2.1\t+\r5", HOSTS_PUB, NULL},
-		{"10.240.0.2 #= ext 192.0.2.1 + ffff--", HOSTS_EXT, NULL},
-		{"#= pub + 5", HOSTS_BROKEN, "no IP address"},
-		{" #= pub + 5", HOSTS_BROKEN, "no IP address"},
-		{"a #= local", HOSTS_BROKEN, "no IP address"},
-		{"10.0.0.01 #= pub + 5", HOSTS_BROKEN, "no IP address"},
-		{"10.0.0.1/32 #= pub + 5", HOSTS_BROKEN, "no IP address"},
-		{"10.0.0.1 a #=", HOSTS_BROKEN, "no pub, ext or local"},
-		{"10.0.0.1 a #= + 5", HOSTS_BROKEN, "no pub, ext or local"},
-		{"10.0.0.1 a #= pub12", HOSTS_BROKEN, "no pub, ext or local"},
-		{"10.0.0.1 a #= Pub 12", HOSTS_BROKEN, "no pub, ext or local"},
-		{"10.0.0.1 a #== pub 12", HOSTS_BROKEN, "no pub, ext or local"},
-		{"10.0.0.1 a #=# pub 12", HOSTS_BROKEN, "no pub, ext or local"},
-		{"10.0.0.1 a #= pub +", HOSTS_BROKEN, "no reference after"},
-		{"10.0.0.1 a #= pub + #5", HOSTS_BROKEN, "no reference after"},
-		{"10.0.0.1 a #= pub ++5", HOSTS_BROKEN, "more than"},
-		{"10.0.0.1 a #= pub 5 + 5", HOSTS_BROKEN, "the context is not"},
-		{"10.0.0.1 a #= pub gw + 5", HOSTS_BROKEN,
-			"the context is not"},
-		{"10.0.0.1 a #= pub gw", HOSTS_BROKEN, "neither"},
-		{"10.0.0.1 a #= pub 0.5", HOSTS_BROKEN, "neither"},
-		{"10.0.0.1 a #= pub + 5x", HOSTS_BROKEN, "the reference"},
-		{"10.0.0.1 a #= pub + 5,0", HOSTS_BROKEN, "the reference"},
-		{"10.0.0.1 a #= pub + 5 5", HOSTS_BROKEN, "more than"},
-		{"10.0.0.1 a #= pub + 5 + 5", HOSTS_BROKEN, "more than"},
-		{"10.0.0.1 a #= pub 192.0.2.1 5", HOSTS_BROKEN, "more than"},
-		{"10.240.0.2 #= ext", HOSTS_BROKEN, "ext wants"},
-		{"10.240.0.2 #= ext + 5", HOSTS_BROKEN, "ext wants"},
-		{"10.240.0.2 #= ext 192.0.2.1", HOSTS_BROKEN, "ext wants"},
-		{"10.240.0.2 #= ext 5", HOSTS_BROKEN, "ext wants"},
-	};
 	struct hosts_line h;
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		const char *line = rows[i].line;
+	for (i = 0; i < ARRAY_LEN(syntax_rows); i++) {
+		const char *line = syntax_rows[i].line;
 
 		parse_hosts(&h, line, strlen(line));
-		ck_assert_msg(h.kind == rows[i].kind, "%s: %d", line, h.kind);
-		if (!rows[i].error) {
+		ck_assert_msg(
+			h.kind == syntax_rows[i].kind, "%s: %d", line, h.kind);
+		if (!syntax_rows[i].error) {
 			ck_assert_ptr_null(h.error);
 			continue;
 		}
 		ck_assert_ptr_nonnull(h.error);
-		ck_assert_msg(strstr(h.error, rows[i].error) != NULL, "%s: %s",
-			line, h.error);
+		ck_assert_msg(strstr(h.error, syntax_rows[i].error) != NULL,
+			"%s: %s", line, h.error);
 	}
 	parse_hosts(&h, "10.0.0.1\0 #= pub + 5", 20);
 	ck_assert_int_eq(h.kind, HOSTS_BROKEN);
