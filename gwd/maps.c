@@ -69,6 +69,7 @@ struct maps {
 	struct table by_own;	       /* local: map.gw, map.ref -> node */
 	struct table groups[N_GROUPS]; /* -> group */
 	struct node_list all, used;
+	size_t n_used;
 };
 
 static bool
@@ -192,8 +193,10 @@ node_remove(struct maps *m, struct node *n)
 		group_leave(m, n, BY_REF);
 		m->n_local--;
 	}
-	if (n->used)
+	if (n->used) {
 		TAILQ_REMOVE(&m->used, n, using);
+		m->n_used--;
+	}
 	TAILQ_REMOVE(&m->all, n, all);
 	free(n);
 }
@@ -398,6 +401,13 @@ maps_used(struct maps *m, const struct map *e)
 		return;
 	n->used = true;
 	TAILQ_INSERT_TAIL(&m->used, n, using);
+	m->n_used++;
+}
+
+size_t
+maps_used_count(const struct maps *m)
+{
+	return m->n_used;
 }
 
 size_t
@@ -409,6 +419,7 @@ maps_take_used(struct maps *m, struct arec *out, size_t n)
 	for (i = 0; i < n && !TAILQ_EMPTY(&m->used); i++) {
 		e = TAILQ_FIRST(&m->used);
 		TAILQ_REMOVE(&m->used, e, using);
+		m->n_used--;
 		e->used = false;
 		out[i] = (struct arec){.gw = e->map.gw, .ref = e->map.ref};
 		if (e->map.remote)

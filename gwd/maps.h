@@ -56,6 +56,7 @@ void maps_sweep(struct maps *m);
 
 /* Notes that an entry carried a packet (once until it is taken). */
 void maps_used(struct maps *m, const struct map *e);
+size_t maps_used_count(const struct maps *m);
 /* Takes up to n noted entries as records for FEED_USED; returns how many. */
 size_t maps_take_used(struct maps *m, struct arec *out, size_t n);
 size_t maps_count(const struct maps *m, bool remote);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options of the deployed gateway keep their meaning; those that only mapperd
+ * has a use for are taken and ignored.
+ */
+#include "gwd/settings.h"
+
+#include <net/if.h>
+#include <string.h>
+
+#define OFF(field) offsetof(struct gwd_conf, field)
+
+#define LEAST_IPV6_MTU 1280 /* RFC 8200, 5: hosts count on it */
+
+static const char *
+check_ifname(const void *field)
+{
+	const char *name = *(char *const *)field;
+
+	if (!name[0] || strlen(name) >= IFNAMSIZ)
+		return "is not 1 to 15 characters long";
+	if (strpbrk(name, "/: \t%") || !strcmp(name, ".") ||
+		!strcmp(name, ".."))
+		return "is no name of a device";
+	return NULL;
+}
+
+static const struct conf_row rows[] = {
+	{"gateway-port", CONF_UINT, OFF(port), 0, UINT16_MAX, "1045",
+		.arg = "PORT",
+		.help = "port of the tunnel socket; 0 is the default"},
+	{"remote-gateway-port", CONF_UINT, OFF(remote_port), 0, UINT16_MAX,
+		"1045", .flags = CONF_RELOAD, .arg = "PORT",
+		.help = "port of other gateways until one is learned; 0 is "
+			"the default"},
+	{"gateway-ifc-mtu", CONF_UINT, OFF(uplink_mtu), 576, UINT16_MAX,
+		.arg = "BYTES",
+		.help = "MTU of the uplink; by default that of the interface "
+			"whose network has the bind address, 1500 when bound "
+			"to all"},
+	{"dec-ttl", CONF_BOOL, OFF(dec_ttl), .flags = CONF_RELOAD,
+		.help = "decrement the time to live of packets; the kernel "
+			"that routes into the device has done so already"},
+	{"ifname", CONF_STRING, OFF(ifname), .def = "ipref0", .arg = "NAME",
+		.help = "name of the TUN device", .check = check_ifname},
+	{"max-remote-gateways", CONF_UINT, OFF(max_peers), 1024, 1048576,
+		"16384", .flags = CONF_CLAMP, .arg = "N",
+		.help = "most other gateways whose port is remembered"},
+	{"max-mappings", CONF_UINT, OFF(max_mappings), 1024, 16777216,
+		"8388608", .arg = "N",
+		.help = "most mappings in the copy of mapperd's"},
+	{"keep-without-mapper", CONF_UINT, OFF(keep_s), 60, 31536000, "86400",
+		.flags = CONF_RELOAD, .arg = "SECONDS",
+		.help = "how long packets are forwarded on the copy while "
+			"mapperd is away; not longer than its quarantine"},
+	{"icmp-rate", CONF_UINT, OFF(icmp_rate), 0, 1000000, "1000",
+		.flags = CONF_RELOAD, .arg = "N",
+		.help = "most ICMP messages of our own per second; 0: none"},
+	{"icmp-burst", CONF_UINT, OFF(icmp_burst), 1, 1000000, "200",
+		.flags = CONF_RELOAD, .arg = "N",
+		.help = "most ICMP messages of our own at once"},
+	{"icmp-host-rate", CONF_UINT, OFF(icmp_host_rate), 0, 1000000, "20",
+		.flags = CONF_RELOAD, .arg = "N",
+		.help = "the same per second and destination"},
+	{"icmp-host-burst", CONF_UINT, OFF(icmp_host_burst), 1, 1000000, "20",
+		.flags = CONF_RELOAD, .arg = "N",
+		.help = "the same at once and per destination"},
+	{"devmode", CONF_BOOL, OFF(devmode), .flags = CONF_OPTION_ONLY,
+		.help = "mapper alone: gwd has nothing to do and ends"},
+};
+
+static const struct conf_row unused_rows[] = {
+	{"data", CONF_NOTHING, .flags = CONF_OPTION_ONLY, .arg = "DIRECTORY",
+		.help = "for mapperd, taken and not used here"},
+	{"hosts", CONF_NOTHING, .flags = CONF_OPTION_ONLY, .arg = "FILE",
+		.help = "for mapperd, taken and not used here"},
+	{"max-buffers", CONF_NOTHING, .flags = CONF_OPTION_ONLY, .arg = "N",
+		.help = "taken and not used"},
+	{"max-local-ips", CONF_NOTHING, .flags = CONF_OPTION_ONLY, .arg = "N",
+		.help = "taken and not used: nothing is kept per local host"},
+	{"ticks", CONF_NOTHING, .flags = CONF_OPTION_ONLY,
+		.help = "taken and not used"},
+};
+
+static const char *
+check_all(const void *settings)
+{
+	/* Defaults are filled in: common_check() is about that too. */
+	struct gwd_conf *c = (struct gwd_conf *)(uintptr_t)settings;
+	const char *reason = common_check(&c->common, !c->devmode);
+
+	if (reason)
+		return reason;
+	if (c->uplink_mtu && c->uplink_mtu < LEAST_IPV6_MTU &&
+		common_format(&c->common).tunnel_ver == 6)
+		return "gateway-ifc-mtu is below the 1280 of IPv6";
+	return NULL;
+}
+
+void
+settings_spec(struct conf_spec *spec, struct conf_table tables[SETTINGS_TABLES])
+{
+	tables[0] = (struct conf_table){"gwd", rows, ARRAY_LEN(rows)};
+	tables[1] = common_table;
+	tables[2] =
+		(struct conf_table){"gwd", unused_rows, ARRAY_LEN(unused_rows)};
+	*spec = (struct conf_spec){
+		.program = "gwd",
+		.summary = "carries packets between networks",
+		.tables = tables,
+		.n_tables = SETTINGS_TABLES,
+		.size = sizeof(struct gwd_conf),
+		.check = check_all,
+		.default_file = IPREF_SYSCONFDIR "/ipref/ipref.conf",
+	};
+}
+
+struct gw_settings
+settings_core(const struct gwd_conf *c)
+{
+	struct msg_format fmt = common_format(&c->common);
+
+	return (struct gw_settings){
+		.local_ver = fmt.local_ver,
+		.tunnel_ver = fmt.tunnel_ver,
+		.pub = c->common.gateway_pub,
+		.own_local = common_own_local(&c->common),
+		.own_ref = c->common.gateway_ref,
+		.encode_net = c->common.encode_net,
+		.dec_ttl = c->dec_ttl,
+	};
+}
+
+uint16_t
+settings_port(uint64_t port)
+{
+	return port ? (uint16_t)port : SETTINGS_PORT;
+}
+
+struct limit_rate
+settings_icmp_all(const struct gwd_conf *c)
+{
+	return (struct limit_rate){c->icmp_rate, c->icmp_burst};
+}
+
+struct limit_rate
+settings_icmp_host(const struct gwd_conf *c)
+{
+	return (struct limit_rate){c->icmp_host_rate, c->icmp_host_burst};
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The settings of gwd: section `gwd` of ipref.conf and its options. */
+#ifndef GWD_SETTINGS_H
+#define GWD_SETTINGS_H
+
+#include "gwd/core.h"
+#include "gwd/limit.h"
+#include "libipref/common.h"
+
+#define SETTINGS_PORT 1045
+
+struct gwd_conf {
+	struct common_conf common; /* first */
+	uint64_t port, remote_port;
+	uint64_t uplink_mtu; /* 0: found out */
+	bool dec_ttl;
+	char *ifname;
+	uint64_t max_peers, max_mappings;
+	uint64_t keep_s; /* how long the copy serves without mapperd */
+	uint64_t icmp_rate, icmp_burst, icmp_host_rate, icmp_host_burst;
+	bool devmode;
+};
+
+/* Fills spec and the tables it points to, which have to live as long. */
+#define SETTINGS_TABLES 3
+void settings_spec(
+	struct conf_spec *spec, struct conf_table tables[SETTINGS_TABLES]);
+
+/* What the pure core wants to know. */
+struct gw_settings settings_core(const struct gwd_conf *c);
+/* Port 0 stands for the default, as with deployed gateways. */
+uint16_t settings_port(uint64_t port);
+struct limit_rate settings_icmp_all(const struct gwd_conf *c);
+struct limit_rate settings_icmp_host(const struct gwd_conf *c);
+
+#endif
