@@ -268,6 +268,21 @@ host_local_name(
 	return name_join(n, host->label, host->label_len, local);
 }
 
+const char *
+host_format(const struct host *host, char buf[NAME_TEXT_MAX])
+{
+	struct name n, root = name_root();
+	char *end;
+
+	if (!host_local_name(&n, host, &root))
+		n = root;
+	name_format(&n, buf);
+	end = buf + strlen(buf) - 1;
+	if (end > buf)
+		*end = '\0';
+	return buf;
+}
+
 struct hosts_ref *
 hosts_ref_new(struct hosts *h)
 {

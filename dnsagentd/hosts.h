@@ -46,6 +46,9 @@ bool hosts_eq(const struct hosts *a, const struct hosts *b);
 bool host_local_name(struct name *n, const struct host *host,
 	const struct name *local) MUSTCHECK;
 
+/* The host part as text, escaped (name_format()); returns buf. */
+const char *host_format(const struct host *host, char buf[NAME_TEXT_MAX]);
+
 /* Hosts that several hold: a server's last word, and a round of lookups. */
 struct hosts_ref {
 	unsigned refs;

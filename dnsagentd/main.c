@@ -16,6 +16,9 @@
 
 /* A window of batches and a HASH for each source (push.c), and to spare. */
 #define REQUESTS_PER_SOURCE 80
+/* Each lookup has a socket: few enough for 1,024 descriptors. */
+#define LOOKUPS_ALL	   512
+#define LOOKUPS_PER_SOURCE 32
 
 static int
 early(struct daemon *d)
@@ -95,6 +98,14 @@ stop_sources(struct daemon *d)
 	a->sources = NULL;
 }
 
+static size_t
+lookups_each(size_t n_sources)
+{
+	size_t each = LOOKUPS_ALL / n_sources;
+
+	return each < LOOKUPS_PER_SOURCE ? each : LOOKUPS_PER_SOURCE;
+}
+
 static int
 start_sources(struct daemon *d)
 {
@@ -105,6 +116,7 @@ start_sources(struct daemon *d)
 		.fmt = agent_format(a->conf),
 		.mapper = a->mapper,
 		.print = print_line,
+		.lookups = lookups_each(a->n_sources),
 	};
 	uint64_t interval = agent_interval_ms(a->conf);
 	size_t i;

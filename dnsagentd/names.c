@@ -20,10 +20,10 @@
 
 #include "libipref/log.h"
 
-#define IN_FLIGHT 32
-#define ROUNDS	  2
-#define NOBODY	  64
-#define ADDRS_MAX 16
+#define SERVERS_SPARE 8 /* lookups of servers' names beside */
+#define ROUNDS	      2
+#define NOBODY	      64
+#define ADDRS_MAX     16
 
 enum kind {
 	LOCAL,
@@ -199,7 +199,7 @@ begin(struct task *t)
 static void
 begin_tasks(struct names *n)
 {
-	while (n->next < n->n_tasks && n->under_way < IN_FLIGHT &&
+	while (n->next < n->n_tasks && n->under_way < n->cfg.in_flight &&
 		begin(&n->tasks[n->next]))
 		n->next++;
 	if (n->busy && n->next == n->n_tasks && !n->under_way)
@@ -388,7 +388,7 @@ names_new(struct event_base *base, const struct names_config *cfg)
 	const struct lookup_config lc = {
 		.try_ms = cfg->try_ms,
 		.rounds = ROUNDS,
-		.max_in_flight = IN_FLIGHT + 16, /* servers' names too */
+		.max_in_flight = cfg->in_flight + SERVERS_SPARE,
 	};
 	struct names *n = calloc(1, sizeof(*n));
 

@@ -22,6 +22,7 @@ struct names_config {
 	struct name local;	       /* domain of the real addresses */
 	uint8_t local_ver, tunnel_ver; /* IP versions */
 	uint64_t try_ms;	       /* patience with a DNS server */
+	size_t in_flight;	       /* lookups of a kind at once */
 	const char *label;	       /* of the source, for logs; borrowed */
 	/* A round is over; may start another. */
 	void (*done)(void *arg);

@@ -63,12 +63,12 @@ on_clash(const struct host *serves, const struct host *other,
 {
 	struct source_state *s = arg;
 	char gw[ADDR_TEXT_MAX], ref[REF_TEXT_MAX];
+	char a[NAME_TEXT_MAX], b[NAME_TEXT_MAX];
 
 	log_limited(&s->limit, LOG_LEVEL_WARN,
-		"source %s: %.*s and %.*s are both published as %s + %s: the "
+		"source %s: hosts %s and %s are both published as %s + %s: the "
 		"first one serves",
-		s->label, serves->label_len, (const char *)serves->label,
-		other->label_len, (const char *)other->label,
+		s->label, host_format(serves, a), host_format(other, b),
 		addr_format(&taken->gw, gw), ref_format(&taken->ref, ref));
 }
 
@@ -279,6 +279,7 @@ source_init(struct source_state *s, const struct source_config *cfg,
 		.local_ver = cfg->fmt.local_ver,
 		.tunnel_ver = cfg->fmt.tunnel_ver,
 		.try_ms = LOOKUP_MS,
+		.in_flight = cfg->lookups,
 		.done = round_done,
 		.arg = s,
 	};

@@ -21,6 +21,7 @@ struct source_config {
 	const struct agent_conf *settings; /* borrowed; changes on reload */
 	struct msg_format fmt;
 	struct mclient *mapper; /* NULL: sets are printed only */
+	size_t lookups;		/* of one kind, under way at once */
 	uint64_t first_poll_ms; /* to the first poll of its first server */
 	void (*print)(const char *line, void *arg); /* without a mapper */
 	void *arg;
