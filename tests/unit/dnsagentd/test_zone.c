@@ -4,6 +4,7 @@
 #include "dnsagentd/set.h"
 #include "tests/unit/dnsagentd/zones.h"
 #include "tests/unit/run.h"
+#include "tests/unit/vec.h"
 
 static const struct {
 	const char *what;
@@ -166,6 +167,127 @@ START_TEST(test_many)
 }
 END_TEST
 
+/* The names that the captured AA records use, as a zone aa.test would have
+ * them; the AA strings are the records of h.aa.test. */
+static const char *const vector_zone[][2] = {
+	{"gw.aa.test", "192.0.2.1"},
+	{"gwtwo.aa.test", "192.0.2.50"},
+	{"gwtwo.aa.test", "192.0.2.51"},
+	{"gw6.aa.test", "2001:db8::6"},
+	{"gwboth.aa.test", "192.0.2.1"},
+	{"gwboth.aa.test", "2001:db8::6"},
+};
+
+static void
+add_raw(struct zone *z, const struct wbuf *w)
+{
+	struct dns_rr rr;
+	struct rbuf r;
+
+	rbuf_init(&r, w->p, w->len);
+	rbuf_skip(&r, DNS_HEADER);
+	rr = dns_rr_get(&r);
+	ck_assert(rbuf_done(&r));
+	ck_assert(zone_add(z, &rr, w->p, w->len));
+}
+
+static void
+begin_raw(struct wbuf *w, uint8_t *bytes, size_t size)
+{
+	wbuf_init(w, bytes, size);
+	wbuf_zeros(w, DNS_HEADER);
+}
+
+/* One block's character-strings in one TXT record. */
+static void
+vector_hosts(struct hosts *h, const struct vec_block *b)
+{
+	uint8_t bytes[1024], rdata[768], text[256];
+	struct name apex = named("aa.test");
+	struct wbuf w, txt;
+	const char *hex;
+	struct zone z;
+	size_t i, len;
+
+	zone_init(&z, &apex, 4, NULL, NULL);
+	for (i = 0; i < ARRAY_LEN(vector_zone); i++) {
+		begin_raw(&w, bytes, sizeof(bytes));
+		put_addr(&w, vector_zone[i][0], vector_zone[i][1]);
+		add_raw(&z, &w);
+	}
+	begin_raw(&w, bytes, sizeof(bytes));
+	put_target(&w, "gwcname.aa.test", DNS_TYPE_CNAME, "gw.aa.test");
+	add_raw(&z, &w);
+	wbuf_init(&txt, rdata, sizeof(rdata));
+	for (i = 0; (hex = vec_nth(b, "string-hex", i)) != NULL; i++) {
+		len = vec_hex(hex, text, sizeof(text));
+		wbuf_u8(&txt, len);
+		wbuf_bytes(&txt, text, len);
+	}
+	ck_assert(wbuf_ok(&txt));
+	begin_raw(&w, bytes, sizeof(bytes));
+	put_rr(&w, "h.aa.test", DNS_TYPE_TXT, rdata, txt.len);
+	add_raw(&z, &w);
+	zone_close(&z);
+	ck_assert_int_eq(hosts_make(h, &z), 0);
+	zone_fini(&z);
+}
+
+/* Whether the block says that the agent got this host. */
+static bool
+vector_has(const struct vec_block *b, const struct host *host)
+{
+	char want[128], gw[ADDR_TEXT_MAX];
+	const char *value;
+	size_t i, k;
+
+	addr_format(&host->gw, gw);
+	k = (size_t)snprintf(want, sizeof(want), "%s ", gw);
+	for (i = 0; i < REF_LEN; i++)
+		k += (size_t)snprintf(
+			want + k, sizeof(want) - k, "%02x", host->ref.b[i]);
+	for (i = 0; (value = vec_nth(b, "agent", i)) != NULL; i++)
+		if (!strcmp(value, want))
+			return true;
+	return false;
+}
+
+/* Blocks with `differs` are those that ours skips. Names elsewhere have no
+ * address: all that are known are in the zone. */
+START_TEST(test_vectors)
+{
+	struct vec_block b;
+	struct vec_file f;
+	struct hosts h;
+	size_t i, want, got, blocks = 0;
+	const char *value;
+
+	vec_open(&f, "text.txt");
+	while (vec_next(&f, &b)) {
+		if (!vec_get(&b, "aa"))
+			continue;
+		blocks++;
+		for (i = want = 0; (value = vec_nth(&b, "agent", i)); i++)
+			want += strcmp(value, "none") != 0;
+		if (vec_get(&b, "differs"))
+			want = 0;
+		vector_hosts(&h, &b);
+		for (i = got = 0; i < h.n; i++) {
+			if (!h.v[i].gw.ver)
+				continue;
+			got++;
+			ck_assert_msg(vector_has(&b, &h.v[i]), "aa %s",
+				vec_get(&b, "aa"));
+		}
+		ck_assert_msg(got == want, "aa %s: %zu hosts, not %zu",
+			vec_get(&b, "aa"), got, want);
+		hosts_fini(&h);
+	}
+	vec_close(&f);
+	ck_assert_uint_eq(blocks, 54);
+}
+END_TEST
+
 struct clashes {
 	size_t n;
 	char text[256];
@@ -279,4 +401,5 @@ START_TEST(test_keys)
 }
 END_TEST
 
-RUN_TESTS("zone", test_zones, test_tunnel_6, test_many, test_set, test_keys)
+RUN_TESTS("zone", test_zones, test_tunnel_6, test_many, test_vectors, test_set,
+	test_keys)
