@@ -96,14 +96,15 @@ answer_entry(struct mapper *m, const struct ask *a, const struct entry *e)
 	mapper_answer(m, a, ASK_OK, &rec, e);
 }
 
-/* A lease is renewed when less than three quarters of it remain. */
+/* A lease is renewed when less than three quarters of it remain, or of what is
+ * stored of it perhaps. */
 static bool
 wants_renewal(const struct mapper *m, const struct entry *e)
 {
 	uint64_t now = mapper_now(m);
 
 	return e->owner == OWNER_MAPPER && !e->busy &&
-	       e->expires < now + m->cfg.lease_ms / 4 * 3;
+	       (e->unsaved || e->expires < now + m->cfg.lease_ms / 4 * 3);
 }
 
 static void
@@ -401,8 +402,10 @@ answer_from_memory(struct mapper *m, const struct ask *a)
 			addr_is_zero(&m->cfg.rules.pub));
 	if (!e || e->busy)
 		return false;
-	if (wants_renewal(m, e))
+	if (wants_renewal(m, e)) {
 		entries_lease(&m->entries, e, mapper_now(m) + m->cfg.lease_ms);
+		e->unsaved = true;
+	}
 	answer_entry(m, a, e);
 	return true;
 }

@@ -67,6 +67,7 @@ struct entry {
 	uint8_t kind;  /* enum entry_kind */
 	uint8_t cause; /* enum entry_cause */
 	bool busy;     /* its removal is being stored */
+	bool unsaved;  /* its lease is longer than the stored one */
 	uint32_t owner;
 	uint64_t born, made, expires;
 	char *name;		     /* owned, or NULL */

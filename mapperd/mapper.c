@@ -189,8 +189,10 @@ apply_op(struct mapper *m, const struct op *op, uint64_t revision)
 		entries_del(&m->entries, e);
 		return 0;
 	case OP_LEASE:
-		if (e->owner == OWNER_MAPPER)
+		if (e->owner == OWNER_MAPPER) {
 			entries_lease(&m->entries, e, op->data.expires);
+			e->unsaved = false;
+		}
 		return 0;
 	case OP_NAME:
 		return entries_name(e, op->data.name);

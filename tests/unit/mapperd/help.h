@@ -65,10 +65,19 @@ roll_bytes(void *buf, size_t len, void *arg)
 /* A store in memory: jobs wait until memstore_pump() stores them, one after the
  * other, and refuses what would make an ea or a (gw, ref) lead to two places,
  * as the real one's unique indexes do. */
+struct memstore_gone {
+	struct {
+		struct addr addr; /* of an ea */
+		struct ref ref;	  /* of a reference */
+	} key;
+	struct op op;
+};
+
 struct memstore {
 	struct store store; /* first */
 	struct store_hooks hooks;
 	struct entries entries;
+	struct table gone; /* struct memstore_gone, owned */
 	TAILQ_HEAD(, store_job) queue;
 	size_t n_queued;
 	uint64_t revision, stored;
@@ -126,6 +135,24 @@ memstore_fits(struct memstore *ms, const struct change *c)
 }
 
 static inline void
+memstore_gone(struct memstore *ms, const struct op *op)
+{
+	struct memstore_gone *g = calloc(1, sizeof(*g)), *old;
+
+	if (op->data.kind == ENTRY_REMOTE)
+		g->key.addr = op->data.addr;
+	else
+		g->key.ref = op->data.key.ref;
+	old = table_del(&ms->gone, &g->key);
+	free(old);
+	g->op = *op;
+	if (op->kind == OP_GONE)
+		ck_assert_int_eq(table_put(&ms->gone, g), 0);
+	else
+		free(g);
+}
+
+static inline void
 memstore_run(struct memstore *ms, struct store_job *job)
 {
 	struct change *c = &job->change;
@@ -151,6 +178,9 @@ memstore_run(struct memstore *ms, struct store_job *job)
 			entries_del(&ms->entries, e);
 		else if (c->ops[i].kind == OP_LEASE && e)
 			entries_lease(&ms->entries, e, d.expires);
+		else if (c->ops[i].kind == OP_GONE ||
+			 c->ops[i].kind == OP_FORGET)
+			memstore_gone(ms, &c->ops[i]);
 	}
 	ms->stored++;
 }
@@ -178,7 +208,50 @@ memstore_close(struct store *s)
 	struct memstore *ms = CONTAINER_OF(s, struct memstore, store);
 
 	memstore_pump(ms);
+}
+
+/* Ends it; the store must be closed. */
+static inline void
+memstore_fini(struct memstore *ms)
+{
+	struct memstore_gone *g;
+
+	TABLE_FOREACH (&ms->gone, pos, g)
+		free(g);
+	table_fini(&ms->gone);
 	entries_fini(&ms->entries);
+}
+
+/* As after a crash: what waited is lost, the rest is loaded by another mapper.
+ * (Entries and what is gone; sources and their records are not kept.) */
+static inline void
+memstore_restart(struct memstore *ms, const struct store_hooks *hooks)
+{
+	struct memstore_gone *g;
+	struct store_job *job;
+	struct entry *e;
+	struct op op;
+
+	while ((job = TAILQ_FIRST(&ms->queue))) {
+		TAILQ_REMOVE(&ms->queue, job, queue);
+		ms->n_queued--;
+		job->err = -EIO;
+		ms->hooks.done(job, ms->hooks.arg);
+	}
+	ms->hooks = *hooks;
+	TAILQ_FOREACH(e, &ms->entries.all, all)
+	{
+		op = (struct op){
+			.kind = OP_ADD,
+			.data = {(enum entry_kind)e->kind,
+				(enum entry_cause)e->cause, e->owner, e->addr,
+				e->key, e->born, e->made, e->expires, e->name},
+		};
+		ck_assert_int_eq(hooks->load(&op, hooks->arg), 0);
+	}
+	TABLE_FOREACH (&ms->gone, pos, g)
+		ck_assert_int_eq(hooks->load(&g->op, hooks->arg), 0);
+	ms->store.revision = ms->revision;
 }
 
 static inline void
@@ -193,6 +266,8 @@ memstore_init(struct memstore *ms, const struct store_hooks *hooks)
 	ms->store.class = &class;
 	ms->store.identity = 7;
 	entries_init(&ms->entries, 1 << 22);
+	table_init(&ms->gone, offsetof(struct memstore_gone, key),
+		sizeof(struct addr) + sizeof(struct ref), 1 << 22);
 	TAILQ_INIT(&ms->queue);
 }
 

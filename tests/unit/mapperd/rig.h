@@ -134,9 +134,8 @@ rig_config(struct rig *r, const char *net, const char *pub)
 	return cfg;
 }
 
-/* Over cfg; the memstore's contents, if there are any, are loaded. */
-static inline void
-rig_start(struct rig *r, const struct mapper_config *cfg, size_t ring)
+static inline struct server *
+rig_server(struct rig *r, const struct mapper_config *cfg, size_t ring)
 {
 	struct server_config sc = {
 		.mapper = *cfg,
@@ -146,13 +145,21 @@ rig_start(struct rig *r, const struct mapper_config *cfg, size_t ring)
 		.fatal = rig_fatal,
 		.arg = r,
 	};
+	struct server *s = server_new(&sc);
+
+	ck_assert_ptr_nonnull(s);
+	return s;
+}
+
+static inline void
+rig_start(struct rig *r, const struct mapper_config *cfg, size_t ring)
+{
 	struct store_hooks hooks;
 
 	r->now = 1000000;
 	r->fmt = (struct msg_format){cfg->rules.encode.addr.ver,
 		cfg->rules.tunnel_ver, MSG_DIALECT_1};
-	r->server = server_new(&sc);
-	ck_assert_ptr_nonnull(r->server);
+	r->server = rig_server(r, cfg, ring);
 	hooks = mapper_store_hooks(rig_mapper(r));
 	memstore_init(&r->store, &hooks);
 	ck_assert_int_eq(server_start(r->server, &r->store.store), 0);
@@ -170,6 +177,24 @@ rig_init(struct rig *r, const char *net, const char *pub)
 	rig_start(r, &cfg, 1024);
 }
 
+/* Kills it; another one starts with what was stored. Clients have to join
+ * again. */
+static inline void
+rig_restart(struct rig *r, const struct mapper_config *cfg)
+{
+	struct server *old = r->server;
+	struct store_hooks hooks;
+
+	server_stop(old);
+	r->n_clients = 0;
+	r->server = rig_server(r, cfg, 1024);
+	hooks = mapper_store_hooks(rig_mapper(r));
+	memstore_restart(&r->store, &hooks);
+	server_free(old);
+	ck_assert_int_eq(server_start(r->server, &r->store.store), 0);
+	ck_assert_int_eq(mapper_start(rig_mapper(r), &r->store.store), 0);
+}
+
 static inline void
 rig_clear(struct rig *r)
 {
@@ -183,6 +208,7 @@ rig_fini(struct rig *r)
 	server_stop(r->server);
 	store_close(&r->store.store);
 	server_free(r->server);
+	memstore_fini(&r->store);
 	rig_clear(r);
 }
 
