@@ -187,11 +187,20 @@ pick(const struct flight *f)
 	return best;
 }
 
+/* We are out of something: no server's fault. */
+static bool
+is_own_fault(int rc)
+{
+	return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS ||
+	       rc == -ENOMEM || rc == -ENOSPC || rc == -EAGAIN;
+}
+
 /* One more try, now. The flight may be gone afterwards. */
 static void
 flight_next(struct flight *f)
 {
 	struct server *s;
+	int rc;
 
 	while (f->tries < TRIES_MAX && now_ms() < f->deadline_ms) {
 		s = pick(f);
@@ -200,11 +209,13 @@ flight_next(struct flight *f)
 		f->asked[s - f->up->servers]++;
 		f->last = s;
 		f->tries++;
-		if (!try_udp(f, s, true)) {
+		rc = try_udp(f, s, true);
+		if (!rc) {
 			arm(f, TRY_FIRST_MS + (f->tries - 1) * TRY_STEP_MS);
 			return;
 		}
-		server_missed(s);
+		if (!is_own_fault(rc))
+			server_missed(s);
 	}
 	f->last = NULL;
 	if (!TAILQ_EMPTY(&f->open) && now_ms() < f->deadline_ms)

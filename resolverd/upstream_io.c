@@ -189,7 +189,7 @@ try_udp(struct flight *f, struct server *s, bool edns)
 	int rc;
 
 	if (!u)
-		return -errno;
+		return errno ? -errno : -ENOMEM;
 	t = try_new(f, s, edns);
 	if (!t)
 		return -ENOMEM;

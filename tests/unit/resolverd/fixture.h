@@ -40,6 +40,7 @@ struct fake_mapper {
 	enum mapper_how how;
 	unsigned asked;
 	char names[8][NAME_TEXT_MAX]; /* asked with, by number of request */
+	struct arec seen[8];	      /* likewise */
 	uint16_t late_id;
 	struct arec late;
 };
@@ -193,6 +194,7 @@ mapper_on_msg(struct conn *c, const struct msg *req, void *arg)
 	ck_assert_int_eq(req->cmd, MSG_MC_GET_EA);
 	snprintf(m->names[m->asked % 8], NAME_TEXT_MAX, "%.*s",
 		(int)req->str.len, req->str.p ? req->str.p : "");
+	m->seen[m->asked % 8] = a;
 	m->asked++;
 	mapper_ea(m, req, &a);
 }
