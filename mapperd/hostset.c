@@ -163,6 +163,18 @@ hostset_staged(const struct host_source *s)
 	return recs;
 }
 
+/* The all-zeros and all-ones host parts, and the gateway's own address (last
+ * byte 1). */
+static bool
+taken_by_network(const struct prefix *encode, const struct addr *ea)
+{
+	struct addr ones = prefix_host(encode, UINT64_MAX);
+	struct addr own = prefix_host(encode, 1);
+
+	return addr_eq(ea, &encode->addr) || addr_eq(ea, &ones) ||
+	       addr_eq(ea, &own);
+}
+
 const char *
 hostset_check(struct host_entry *e, const struct host_rules *rules)
 {
@@ -187,6 +199,8 @@ hostset_check(struct host_entry *e, const struct host_rules *rules)
 	if (prefix_has(&rules->encode, &e->addr) != remote)
 		return remote ? "an address outside the encoding network"
 			      : "an address inside the encoding network";
+	if (remote && taken_by_network(&rules->encode, &e->addr))
+		return "an address that is the network's or the gateway's own";
 	if (ref_is_zero(&e->key.ref))
 		return "a reference of 0";
 	if (second >= SECOND_BYTE_OURS)

@@ -70,7 +70,7 @@ add_rec(struct parse *p, const struct hosts_line *h, unsigned line)
 		.hidden = h->kind == HOSTS_LOCAL,
 		.allot = h->kind == HOSTS_PUB && !h->has_ref,
 	};
-	if (!h->gw.ver)
+	if (addr_is_zero(&h->gw) || addr_eq(&h->gw, &p->rules->pub))
 		rec->entry.key.gw = addr_zero(p->rules->tunnel_ver);
 	return 0;
 }

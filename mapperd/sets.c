@@ -204,10 +204,9 @@ hosts_reference(struct mapper *m, struct host_entry *rec)
 {
 	struct entry *e = entries_by_ip(&m->entries, &rec->addr);
 
-	rec->key.gw = addr_zero(m->cfg.rules.tunnel_ver);
 	for (; e; e = e->next_ip)
 		if (e->owner == OWNER_HOSTS && entry_is_allotted(e) &&
-			entry_key_own(&e->key)) {
+			addr_eq(&e->key.gw, &rec->key.gw)) {
 			rec->key = e->key;
 			return true;
 		}
