@@ -31,6 +31,7 @@ enum fake_how {
 	FAKE_TRUNCATE,	   /* TC by UDP, the answer by TCP */
 	FAKE_TRUNCATE_ALL, /* TC by TCP, too */
 	FAKE_TCP_CLOSES,   /* TC by UDP, TCP closes without an answer */
+	FAKE_TCP_WRONG_ID, /* TC by UDP, TCP answers with another id */
 	FAKE_GARBAGE,	   /* right question, broken records */
 	FAKE_SHORT,	   /* header only */
 	FAKE_NO_EDNS,	   /* FORMERR without OPT to a query with OPT */
@@ -192,6 +193,7 @@ fake_reply_udp(const struct fake_to *to, const struct fake_rule *r,
 	case FAKE_TRUNCATE:
 	case FAKE_TRUNCATE_ALL:
 	case FAKE_TCP_CLOSES:
+	case FAKE_TCP_WRONG_ID:
 	case FAKE_GARBAGE:
 	case FAKE_SHORT:
 		fake_send_special(to, r, q);
@@ -277,6 +279,8 @@ fake_on_tcp_read(struct bufferevent *be, void *arg)
 	len = fake_build(r, &q, false, buf + 2);
 	if (r->how == FAKE_TRUNCATE_ALL)
 		buf[4] |= DNS_TC >> 8;
+	if (r->how == FAKE_TCP_WRONG_ID)
+		buf[2] ^= 1;
 	buf[0] = (uint8_t)(len >> 8);
 	buf[1] = (uint8_t)len;
 	bufferevent_write(be, buf, len + 2);

@@ -125,7 +125,8 @@ mapper_ea(struct fake_mapper *m, const struct msg *req, struct arec *a)
 {
 	struct msg late = {.cmd = req->cmd, .id = m->late_id};
 
-	a->ea = prefix_host(&m->net, a->ref.b[15]);
+	/* Not the first address, which is no host. */
+	a->ea = prefix_host(&m->net, a->ref.b[15] ? a->ref.b[15] : 0x1000);
 	switch (m->how) {
 	case MAPPER_NACK:
 		mapper_nack(m, req);

@@ -50,6 +50,8 @@ static const struct {
 		UPSTREAM_SILENT, false},
 	{{"a.test.", 1, FAKE_TCP_CLOSES, 0, {A_RR}, {0}, {0}}, UPSTREAM_SILENT,
 		false},
+	{{"a.test.", 1, FAKE_TCP_WRONG_ID, 0, {A_RR}, {0}, {0}},
+		UPSTREAM_SILENT, false},
 	{{"a.test.", 1, FAKE_GARBAGE, 0, {A_RR}, {0}, {0}}, UPSTREAM_SILENT,
 		false},
 	{{"a.test.", 1, FAKE_NO_EDNS, 0, {A_RR}, {0}, {0}}, UPSTREAM_OK, false},

@@ -86,7 +86,10 @@ check_block(struct fixture *f, const struct vec_block *b)
 	f->mapper.asked = 0;
 	fixture_ask(f, "v.test", 1);
 	for (i = 0; (value = vec_nth(b, "resolver", i)); i++) {
-		if (!strcmp(value, "none") || vec_get(b, "differs"))
+		/* All zeros is the mapper's own address to an agent; ours
+		 * skips it (spec/text-formats.md). */
+		if (!strcmp(value, "none") || vec_get(b, "differs") ||
+			!strncmp(value, "0.0.0.0 ", 8))
 			continue;
 		check_asked(&f->mapper, value);
 		expected++;
