@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * gwd: the parts in the order in which they start, undone in reverse.
+ *
+ * The tables first, for nothing works without them; then the device (its MTU
+ * comes from the uplink's); the tunnel socket; what moves packets; last the
+ * feed, which needs somebody to tell about changes. Whether mapperd is there is
+ * nobody's condition.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "gwd/gwd.h"
+#include "gwd/link.h"
+#include "gwd/maps.h"
+#include "gwd/pmtu.h"
+#include "gwd/status.h"
+#include "gwd/tun.h"
+#include "gwd/udp.h"
+#include "libipref/daemon.h"
+#include "libipref/log.h"
+
+#define UPLINK_MTU 1500 /* when it can't be known */
+
+static int
+start_tables(struct daemon *d)
+{
+	struct gwd *g = d->state;
+	struct limit_rate all = settings_icmp_all(&g->conf);
+	struct limit_rate host = settings_icmp_host(&g->conf);
+	uint64_t seed;
+
+	g->set = settings_core(&g->conf);
+	g->maps = maps_new(&g->set.pub, g->conf.max_mappings);
+	g->peers = peers_new(
+		g->conf.max_peers, settings_port(g->conf.remote_port));
+	g->limit = malloc(sizeof(*g->limit));
+	if (!g->maps || !g->peers || !g->limit ||
+		getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
+		log_err("tables: no memory");
+		free(g->limit);
+		peers_free(g->peers);
+		maps_free(g->maps);
+		return -ENOMEM;
+	}
+	limit_init(g->limit, &all, &host, seed);
+	return 0;
+}
+
+static void
+stop_tables(struct daemon *d)
+{
+	struct gwd *g = d->state;
+
+	free(g->limit);
+	peers_free(g->peers);
+	maps_free(g->maps);
+}
+
+static uint32_t
+find_uplink_mtu(const struct gwd *g, struct link *l)
+{
+	const struct addr *bind = &g->conf.common.gateway_bind;
+	char text[ADDR_TEXT_MAX];
+	uint32_t mtu;
+	int err;
+
+	if (g->conf.uplink_mtu)
+		return (uint32_t)g->conf.uplink_mtu;
+	if (addr_is_zero(bind))
+		return UPLINK_MTU;
+	err = link_mtu_of(l, bind, &mtu);
+	if (!err)
+		return mtu;
+	log_warn_errno(-err, "uplink: no MTU found for %s, %u is assumed",
+		addr_format(bind, text), UPLINK_MTU);
+	return UPLINK_MTU;
+}
+
+/* IPv4 packets of our own address: the device takes them, or they go through a
+ * raw socket. Without either ICMP errors of ours don't reach local hosts, and
+ * nothing else is lost. */
+static void
+open_own_address(struct gwd *g, struct link *l)
+{
+	int err;
+
+	g->raw_fd = -1;
+	if (g->set.local_ver != 4)
+		return;
+	err = link_accept_local(l, g->conf.ifname);
+	if (!err)
+		return;
+	log_info("tun %s: accept_local can't be set, a raw socket serves",
+		g->conf.ifname);
+	err = raw_open(&g->raw_fd);
+	if (err)
+		log_warn_errno(-err, "raw socket: can't be opened: packets of "
+				     "the gateway itself don't reach hosts");
+}
+
+static int
+prepare_device(struct gwd *g, struct link *l)
+{
+	int err;
+
+	g->uplink_mtu = find_uplink_mtu(g, l);
+	g->local_mtu = pmtu_interface(
+		g->set.local_ver, g->set.tunnel_ver, g->uplink_mtu);
+	err = link_setup(l, g->conf.ifname, &g->set.own_local,
+		&g->set.encode_net, g->local_mtu);
+	if (err)
+		return err;
+	open_own_address(g, l);
+	if (!link_forwarding(g->set.local_ver))
+		log_warn("forwarding between interfaces is off: set %s",
+			g->set.local_ver == 4
+				? "net.ipv4.ip_forward=1"
+				: "net.ipv6.conf.all.forwarding=1");
+	return 0;
+}
+
+static int
+start_device(struct daemon *d)
+{
+	struct gwd *g = d->state;
+	struct link *l;
+	int err = link_open(&l);
+
+	if (err)
+		return err;
+	err = tun_open(g->conf.ifname, &g->tun_fd);
+	if (!err) {
+		err = prepare_device(g, l);
+		if (err)
+			close(g->tun_fd);
+	}
+	link_close(l);
+	return err;
+}
+
+static void
+stop_device(struct daemon *d)
+{
+	struct gwd *g = d->state;
+
+	if (g->raw_fd >= 0)
+		close(g->raw_fd);
+	close(g->tun_fd);
+}
+
+static int
+start_socket(struct daemon *d)
+{
+	struct gwd *g = d->state;
+	int err;
+
+	g->udp_fd = daemon_listen_fd("tunnel");
+	if (g->udp_fd < 0)
+		return udp_open(&g->conf.common.gateway_bind,
+			settings_port(g->conf.port), &g->udp_fd);
+	err = udp_adopt(g->udp_fd, g->set.tunnel_ver);
+	if (err)
+		close(g->udp_fd);
+	return err;
+}
+
+static void
+stop_socket(struct daemon *d)
+{
+	struct gwd *g = d->state;
+
+	close(g->udp_fd);
+}
+
+static enum drop
+on_wait(const struct packet_in *in, const struct packet_out *out,
+	unsigned asked, uint64_t now, void *arg)
+{
+	struct daemon *d = arg;
+	struct gwd *g = d->state;
+
+	return wait_packet(g->wait, in, out, asked, now);
+}
+
+static void
+on_worker_failed(void *arg)
+{
+	log_err("tun: the device is gone");
+	daemon_stop(arg, 1);
+}
+
+static int
+start_worker(struct daemon *d)
+{
+	struct gwd *g = d->state;
+	const struct worker_config cfg = {
+		.base = d->base,
+		.tun_fd = g->tun_fd,
+		.udp_fd = g->udp_fd,
+		.raw_fd = g->raw_fd,
+		.set = &g->set,
+		.maps = g->maps,
+		.peers = g->peers,
+		.limit = g->limit,
+		.path_mtu = g->uplink_mtu,
+		.trace = &g->conf.common.trace,
+		.wait = on_wait,
+		.failed = on_worker_failed,
+		.arg = d,
+	};
+
+	g->wait = wait_new(d->base);
+	g->worker = worker_new(&cfg);
+	if (g->wait && g->worker)
+		return 0;
+	log_err("worker: no memory");
+	worker_free(g->worker);
+	wait_free(g->wait);
+	return -ENOMEM;
+}
+
+static void
+stop_worker(struct daemon *d)
+{
+	struct gwd *g = d->state;
+
+	worker_free(g->worker);
+	wait_free(g->wait);
+}
+
+static int
+start_feed(struct daemon *d)
+{
+	struct gwd *g = d->state;
+	struct feed_config cfg = {
+		.path = g->conf.common.mapper_socket,
+		.fmt = common_format(&g->conf.common),
+		.profile = {g->set.encode_net, g->set.pub, g->set.own_ref},
+		.times = feed_times_default,
+		.maps = g->maps,
+		.changed = wait_changed,
+		.answered = wait_answered,
+		.ready = wait_ready,
+		.arg = g->wait,
+	};
+
+	cfg.times.keep = g->conf.keep_s * 1000;
+	g->feed = feed_new(d->base, &cfg);
+	if (!g->feed) {
+		log_err("feed: no memory");
+		return -ENOMEM;
+	}
+	wait_connect(g->wait, g->feed, g->worker);
+	status_start(d->ctl, g);
+	return 0;
+}
+
+static void
+stop_feed(struct daemon *d)
+{
+	struct gwd *g = d->state;
+
+	feed_free(g->feed);
+}
+
+static void
+reload(struct daemon *d)
+{
+	struct gwd *g = d->state;
+	struct limit_rate all = settings_icmp_all(&g->conf);
+	struct limit_rate host = settings_icmp_host(&g->conf);
+
+	g->set.dec_ttl = g->conf.dec_ttl;
+	peers_set_default_port(g->peers, settings_port(g->conf.remote_port));
+	limit_set(g->limit, &all, &host);
+	feed_set_keep(g->feed, g->conf.keep_s * 1000);
+}
+
+static int
+early(struct daemon *d)
+{
+	const struct gwd *g = d->state;
+
+	if (!g->conf.devmode)
+		return -1;
+	log_notice("devmode: the mapper works alone, gwd has nothing to do");
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct daemon_part parts[] = {
+		{"tables", start_tables, stop_tables},
+		{"tun", start_device, stop_device},
+		{"tunnel socket", start_socket, stop_socket},
+		{"worker", start_worker, stop_worker},
+		{"feed", start_feed, stop_feed},
+	};
+	struct conf_table tables[SETTINGS_TABLES];
+	struct conf_spec conf;
+	struct gwd g = {0};
+	const struct daemon_spec spec = {
+		.conf = &conf,
+		.settings = &g.conf,
+		.state = &g,
+		.parts = parts,
+		.n_parts = ARRAY_LEN(parts),
+		.reload = reload,
+		.early = early,
+	};
+
+	settings_spec(&conf, tables);
+	return daemon_main(&spec, argc, argv);
+}
