@@ -36,8 +36,8 @@ iprefctl_get(const struct iprefctl *ctl, const char *daemon, const char *page,
 	size_t len;
 	int rc, status;
 
-	rc = snprintf(
-		path, sizeof(path), "%s/%s.ctl", ctl->control_dir, daemon);
+	rc = snprintf(path, sizeof(path), "%s/%s.ctl", ctl->common.control_dir,
+		daemon);
 	if (rc < 0 || (size_t)rc >= sizeof(path)) {
 		*error = "the path of its control socket is too long";
 		return NULL;

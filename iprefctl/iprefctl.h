@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "libipref/base.h"
+#include "libipref/common.h"
 
 enum {
 	EXIT_DONE = 0,	 /* asked and answered */
@@ -20,8 +21,8 @@ enum {
 };
 
 struct iprefctl {
-	char *control_dir;   /* of the daemons' sockets */
-	uint64_t timeout_ms; /* for one answer */
+	struct common_conf common; /* for the directory of the sockets */
+	uint64_t timeout_ms;	   /* for one answer */
 	bool json;
 };
 

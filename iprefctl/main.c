@@ -17,12 +17,6 @@ static const struct command commands[] = {
 };
 
 static const struct conf_row rows[] = {
-	{.name = "control-dir",
-		.type = CONF_STRING,
-		.off = offsetof(struct iprefctl, control_dir),
-		.def = "/run/ipref",
-		.arg = "DIR",
-		.help = "directory of the daemons' control sockets"},
 	{.name = "timeout",
 		.type = CONF_UINT,
 		.off = offsetof(struct iprefctl, timeout_ms),
@@ -36,20 +30,6 @@ static const struct conf_row rows[] = {
 		.off = offsetof(struct iprefctl, json),
 		.flags = CONF_OPTION_ONLY,
 		.help = "print JSON, also when given behind the command"},
-};
-
-static const struct conf_table tables[] = {
-	{"iprefctl", rows, ARRAY_LEN(rows)},
-};
-
-static const struct conf_spec spec = {
-	.program = "iprefctl",
-	.summary = "asks the IPREF daemons; commands: status, mappings",
-	.operands = "COMMAND [ARGUMENT...]",
-	.tables = tables,
-	.n_tables = ARRAY_LEN(tables),
-	.size = sizeof(struct iprefctl),
-	.default_file = IPREF_SYSCONFDIR "/ipref/ipref.conf",
 };
 
 static int
@@ -97,6 +77,19 @@ run(struct iprefctl *ctl, size_t n, char **args)
 int
 main(int argc, char **argv)
 {
+	const struct conf_table tables[] = {
+		{"iprefctl", rows, ARRAY_LEN(rows)},
+		common_table,
+	};
+	const struct conf_spec spec = {
+		.program = "iprefctl",
+		.summary = "asks the IPREF daemons; commands: status, mappings",
+		.operands = "COMMAND [ARGUMENT...]",
+		.tables = tables,
+		.n_tables = ARRAY_LEN(tables),
+		.size = sizeof(struct iprefctl),
+		.default_file = IPREF_SYSCONFDIR "/ipref/ipref.conf",
+	};
 	struct iprefctl ctl;
 	struct conf conf;
 	enum conf_action action;
