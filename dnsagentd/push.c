@@ -180,6 +180,19 @@ take_hash_nack(struct push *p)
 		back_off(p);
 }
 
+/* Asked again: at once when the time for an answer is over already. */
+static void
+no_answer(struct push *p, bool timeout)
+{
+	char name[SOURCE_TEXT_MAX];
+
+	log_limited(&p->limit, LOG_LEVEL_WARN, "source %s: %s",
+		name_of(p, name),
+		timeout ? "the mapper does not answer: asked again"
+			: "the mapper answers for another set: asked again");
+	arm(p, timeout ? 1 : p->cfg.ack_ms);
+}
+
 static void
 on_hash_done(enum mclient_result res, const struct msg *answer, void *arg)
 {
@@ -192,7 +205,7 @@ on_hash_done(enum mclient_result res, const struct msg *answer, void *arg)
 	else if (res == MCLIENT_NACK)
 		take_hash_nack(p);
 	else if (res != MCLIENT_GONE)
-		arm(p, res == MCLIENT_TIMEOUT ? 1 : p->cfg.ack_ms);
+		no_answer(p, res == MCLIENT_TIMEOUT);
 }
 
 static void
@@ -241,6 +254,10 @@ on_batch_done(enum mclient_result res, const struct msg *answer, void *arg)
 	if (res == MCLIENT_ACK && echoes(p, answer, b->id)) {
 		take_batch_ack(b);
 	} else if (res == MCLIENT_TIMEOUT) {
+		log_limited(&p->limit, LOG_LEVEL_WARN,
+			"source %s: the mapper does not acknowledge: sent "
+			"again",
+			name_of(p, name));
 		pump(p);
 	} else if (res != MCLIENT_GONE) {
 		p->stats.refused++;

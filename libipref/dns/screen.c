@@ -6,8 +6,9 @@
  */
 #include "libipref/dns/screen.h"
 
-#define QUESTION_MIN 5	/* root, type, class */
-#define RECORD_MIN   11 /* root, type, class, ttl, length */
+#define QUESTION_MIN  5	 /* root, type, class */
+#define RECORD_MIN    11 /* root, type, class, ttl, length */
+#define OPCODE_UPDATE 5
 
 /* Fields of rdata, in order:
  *	n  name, maybe compressed	b w l  1, 2, 4 bytes
@@ -123,17 +124,23 @@ skip_field(struct rbuf *r, char field)
 	}
 }
 
-/* Whether the rdata is as its type wants. Updates have records without rdata
- * in the classes NONE and ANY (RFC 2136, 2.4 and 2.5). */
+/* Updates, and only they, have records without rdata, in the classes NONE and
+ * ANY (RFC 2136, 2.4 and 2.5). */
+static bool
+may_be_empty(const struct screened *s, const struct dns_rr *rr)
+{
+	return DNS_OPCODE_OF(s->header.flags) == OPCODE_UPDATE &&
+	       rr->type != DNS_TYPE_TSIG &&
+	       (rr->class == DNS_CLASS_NONE || rr->class == DNS_CLASS_ANY);
+}
+
+/* Whether the rdata is as its type wants. */
 static bool
 rdata_fits(const struct dns_rr *rr, const struct rbuf *msg)
 {
 	const char *field = fields_of(rr->type);
 	struct rbuf r = *msg;
 
-	if (!rr->rdlen && rr->type != DNS_TYPE_TSIG &&
-		(rr->class == DNS_CLASS_NONE || rr->class == DNS_CLASS_ANY))
-		return true;
 	r.pos = rr->rdpos;
 	r.len = rr->rdpos + rr->rdlen;
 	for (; *field; field++)
@@ -166,7 +173,7 @@ screen_record(struct screened *s, struct rbuf *r, enum dns_section section)
 	/* Nothing may follow a TSIG record (RFC 8945, 5.1). */
 	if (s->tsig)
 		return SCREEN_TSIG;
-	if (!rdata_fits(&rr, r))
+	if (!rdata_fits(&rr, r) && (rr.rdlen || !may_be_empty(s, &rr)))
 		return SCREEN_RDATA;
 	if (rr.type == DNS_TYPE_OPT)
 		return note_opt(s, &rr, at, section);

@@ -26,7 +26,7 @@ read_record(const struct dns_rr *rr, const uint8_t *msg, size_t len)
 		abort();
 	switch (rr->type) {
 	case DNS_TYPE_SOA:
-		/* Empty ones pass in updates only. */
+		/* Empty ones pass in updates. */
 		if (rr->rdlen && !dns_soa_get(&soa, rr, msg, len))
 			abort();
 		break;
@@ -68,7 +68,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!rbuf_done(&r))
 		abort();
 	a.screened = &s;
-	/* Addresses are read of class IN, where the screen knows their size. */
 	lookup_addrs(&a, 4, addrs, ARRAY_LEN(addrs));
 	lookup_addrs(&a, 6, addrs, ARRAY_LEN(addrs));
 	if (ldns_wire2pkt(&pkt, data, size) == LDNS_STATUS_OK)

@@ -243,7 +243,7 @@ static const struct {
 	{"TSIG, cut", {{3, "k", 250, 255, TSIG_RDATA, TSIG_LEN - 1}},
 		SCREEN_RDATA},
 	{"TSIG, empty", {{3, "k", 250, 255, "", 0}}, SCREEN_RDATA},
-	{"class ANY without rdata", {{2, "x", 1, 255, "", 0}}, SCREEN_OK},
+	{"class ANY without rdata", {{2, "x", 1, 255, "", 0}}, SCREEN_RDATA},
 };
 
 START_TEST(test_pseudo)
@@ -265,6 +265,25 @@ START_TEST(test_pseudo)
 				pseudo[i].rr[k].len);
 		ck_assert_msg(screened(&m, &s) == pseudo[i].want, "%s: %s",
 			pseudo[i].what, screen_text(screened(&m, &s)));
+	}
+}
+END_TEST
+
+/* Deletions in updates are the one thing without rdata. */
+START_TEST(test_update)
+{
+	static struct made m;
+	struct screened s;
+	uint16_t class;
+
+	for (class = 253; class <= 255; class ++) {
+		begin(&m, 1, 0, 1, 0);
+		ask(&m);
+		add(&m, "x", DNS_TYPE_A, class, "", 0);
+		ck_assert_int_eq(screened(&m, &s), SCREEN_RDATA);
+		wbuf_patch16(&m.w, 2, 5 << 11);
+		ck_assert_int_eq(screened(&m, &s),
+			class == 253 ? SCREEN_RDATA : SCREEN_OK);
 	}
 }
 END_TEST
@@ -322,5 +341,5 @@ START_TEST(test_query)
 }
 END_TEST
 
-RUN_TESTS("screen", test_good, test_cuts, test_rdata, test_pseudo, test_counts,
-	test_query)
+RUN_TESTS("screen", test_good, test_cuts, test_rdata, test_pseudo, test_update,
+	test_counts, test_query)
