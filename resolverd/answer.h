@@ -52,7 +52,7 @@ struct answer_head {
 
 struct answer {
 	struct wbuf w;
-	struct answer_head head; /* without the question's copy in use */
+	struct answer_head head;
 	uint16_t counts[DNS_N_SECTIONS];
 	size_t question_end;
 	bool aa;	/* say that it is authoritative */

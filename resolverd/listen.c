@@ -145,6 +145,7 @@ bind_to(int fd, const struct endpoint *at)
 	char text[ENDPOINT_TEXT_MAX];
 	struct sockaddr_storage ss;
 	socklen_t len;
+	int rc;
 
 	addr_to_sockaddr(&at->addr, at->port, &ss, &len);
 	if (!bind(fd, (struct sockaddr *)&ss, len))
@@ -152,8 +153,11 @@ bind_to(int fd, const struct endpoint *at)
 	if (errno != EADDRNOTAVAIL)
 		return -errno;
 	/* The address may come later: daemons start in any order. */
-	if (set_int(fd, IPPROTO_IP, IP_FREEBIND, 1) ||
-		bind(fd, (struct sockaddr *)&ss, len))
+	rc = at->addr.ver == 6 ? set_int(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)
+			       : set_int(fd, IPPROTO_IP, IP_FREEBIND, 1);
+	if (rc)
+		return rc;
+	if (bind(fd, (struct sockaddr *)&ss, len))
 		return -errno;
 	log_warn("listen %s: no such address here yet",
 		endpoint_format(at, text));
@@ -170,9 +174,14 @@ socket_options(int fd, const struct endpoint *at, int type)
 		rc = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (!rc && type == SOCK_STREAM)
 		return set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	/* Answers are small; a larger one may be fragmented by the kernel, but
-	 * no forged "too big" may make it so (and a smaller buffer will do). */
-	(void)set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+	/* Answers are small enough for every path (1,232 bytes): no forged "too
+	 * big" may have them cut up. A smaller buffer will do, too. */
+	if (v6)
+		(void)set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+			IPV6_PMTUDISC_OMIT);
+	else
+		(void)set_int(
+			fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 	(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, UDP_RCV);
 	if (!rc && v6)
 		rc = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);

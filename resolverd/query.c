@@ -213,12 +213,26 @@ to_translate(const struct query *q)
 	       domains_have(&q->r->policy.domains, &q->name);
 }
 
+/* The zone that answers for q's name; NULL: none. A reverse name of the
+ * encoding network is the mapper's, but for a zone that lies within: that of
+ * 10.in-addr.arpa knows nothing of it. */
+static struct zone *
+zone_for(const struct query *q)
+{
+	struct zone *zone = zones_find(&q->r->zones, &q->name, q->type);
+
+	if (zone && lookup_covers(q->r, &q->name) &&
+		!lookup_covers(q->r, &zone->apex))
+		return NULL;
+	return zone;
+}
+
 void
 query_resolve(struct query *q)
 {
 	struct zone *zone;
 
-	while ((zone = zones_find(&q->r->zones, &q->name, q->type)))
+	while ((zone = zone_for(q)))
 		if (answer_from_zone(q, zone))
 			return;
 	if (lookup_covers(q->r, &q->name)) {

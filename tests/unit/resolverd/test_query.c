@@ -177,6 +177,22 @@ static const struct {
 		"one.test. 3600 IN HINFO \"RFC8482\" \"\"\n", ""},
 };
 
+/* One local zone with these records. */
+static void
+write_zone(struct fixture *f, const char *apex, const char *text)
+{
+	char path[] = "/tmp/test-query-XXXXXX", conf[128];
+	const char *list = conf;
+	FILE *out = fdopen(mkstemp(path), "w");
+
+	fprintf(out, "$TTL 60\n@ SOA ns mail 7 2 3 4 5\n%s", text);
+	ck_assert_int_eq(fclose(out), 0);
+	snprintf(conf, sizeof(conf), "%s=%s", apex, path);
+	f->conf.zone = conf_list_of(&list, 1);
+	ck_assert_int_eq(zones_load(&f->r.zones, &f->conf.zone), 0);
+	unlink(path);
+}
+
 START_TEST(test_names)
 {
 	static struct fixture f;
@@ -195,6 +211,51 @@ START_TEST(test_names)
 		ck_assert_uint_eq(f.s.header.counts[DNS_ADDITIONAL], 1);
 		ck_assert_uint_eq(f.s.header.flags & ~DNS_RCODE,
 			DNS_QR | DNS_RD | DNS_RA);
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
+/* A local zone's aliases lead on to what is translated, forwarded or neither.
+ */
+static const struct {
+	const char *name;
+	uint16_t type, rcode, flags;
+	const char *answer;
+} aliases[] = {
+	{"t.zone", A, 0, DNS_AA,
+		"one.test. 60 IN A 10.240.0.17\n"
+		"t.zone. 60 IN CNAME one.test.\n"},
+	{"t.zone", AAAA, 0, DNS_AA, "t.zone. 60 IN CNAME one.test.\n"},
+	{"n.zone", A, 0, DNS_AA,
+		"n.zone. 60 IN CNAME none.test.\n"
+		"none.test. 60 IN A 203.0.113.2\n"},
+	{"a.zone", A, 0, DNS_AA,
+		"a.zone. 60 IN CNAME plainalias.test.\n"
+		"p.test. 60 IN A 203.0.113.2\n"
+		"plainalias.test. 77 IN CNAME p.test.\n"},
+	{"g.zone", A, 3, DNS_AA, "g.zone. 60 IN CNAME gone.test.\n"},
+	{"f.zone", A, 2, 0, ""},
+	{"l.zone", A, 2, 0, ""},
+};
+
+START_TEST(test_aliases)
+{
+	static struct fixture f;
+	size_t i;
+
+	fixture_start(&f, 4, 4, rules, ARRAY_LEN(rules));
+	write_zone(&f, "zone",
+		"t CNAME one.test.\nn CNAME none.test.\na CNAME "
+		"plainalias.test.\ng CNAME gone.test.\nf CNAME fail.test.\n"
+		"l CNAME l\n");
+	for (i = 0; i < ARRAY_LEN(aliases); i++) {
+		fixture_ask(&f, aliases[i].name, aliases[i].type);
+		ck_assert_msg(screen_rcode(&f.s) == aliases[i].rcode, "%s: %u",
+			aliases[i].name, screen_rcode(&f.s));
+		ck_assert_str_eq(fixture_section(&f, LDNS_SECTION_ANSWER),
+			aliases[i].answer);
+		ck_assert_uint_eq(f.s.header.flags & DNS_AA, aliases[i].flags);
 	}
 	fixture_stop(&f);
 }
@@ -361,6 +422,24 @@ START_TEST(test_reverse)
 	fixture_ask(&f, "1.2.239.10.in-addr.arpa", DNS_TYPE_PTR);
 	fixture_ask(&f, "10.in-addr.arpa", DNS_TYPE_NS);
 	ck_assert_uint_eq(f.dns.asked, asked + 2);
+	/* A local zone above the encoding network's does not hide it; one
+	 * within does. */
+	write_zone(&f, "10.in-addr.arpa",
+		"*.240 PTR no.test.\n1.1.1 PTR a.test.\n");
+	fixture_ask(&f, "5.0.240.10.in-addr.arpa", DNS_TYPE_PTR);
+	ck_assert_str_eq(fixture_section(&f, LDNS_SECTION_ANSWER),
+		"5.0.240.10.in-addr.arpa. 60 IN PTR asked.test.\n");
+	fixture_ask(&f, "1.1.1.10.in-addr.arpa", DNS_TYPE_PTR);
+	ck_assert_str_eq(fixture_section(&f, LDNS_SECTION_ANSWER),
+		"1.1.1.10.in-addr.arpa. 60 IN PTR a.test.\n");
+	zones_fini(&f.r.zones);
+	conf_list_drop(&f.conf.zone);
+	write_zone(&f, "0.240.10.in-addr.arpa", "5 PTR local.test.\n");
+	fixture_ask(&f, "5.0.240.10.in-addr.arpa", DNS_TYPE_PTR);
+	ck_assert_str_eq(fixture_section(&f, LDNS_SECTION_ANSWER),
+		"5.0.240.10.in-addr.arpa. 60 IN PTR local.test.\n");
+	zones_fini(&f.r.zones);
+	conf_list_drop(&f.conf.zone);
 	/* The mapper away: SERVFAIL, and still not forwarded. */
 	mapper_stop(&f.mapper);
 	fixture_ask(&f, "5.0.240.10.in-addr.arpa", DNS_TYPE_PTR);
@@ -484,6 +563,6 @@ START_TEST(test_dropped)
 }
 END_TEST
 
-RUN_TESTS("query", test_names, test_mappers, test_name_told, test_versions,
-	test_reverse, test_no_lookup, test_dnssec, test_refused, test_busy,
-	test_dropped)
+RUN_TESTS("query", test_names, test_aliases, test_mappers, test_name_told,
+	test_versions, test_reverse, test_no_lookup, test_dnssec, test_refused,
+	test_busy, test_dropped)
