@@ -31,7 +31,7 @@ PROGRAMS  = gwd mapperd dnsagentd resolverd iprefctl
 PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix libipref/,addr ref text msg msg_item table dns/screen dns/name dns/message dns/xfr) \
 	$(addprefix gwd/,packet header encap decap cksum l4 icmp frag pmtu) \
-	$(addprefix mapperd/,entry allot hostset) \
+	$(addprefix mapperd/,entry allot pool quota change hostset) \
 	$(addprefix dnsagentd/,key zone hosts set quorum) \
 	$(addprefix resolverd/,answer relay request chain reverse policy zone))
 

@@ -12,7 +12,8 @@
 
 #include "mapperd/mapper_impl.h"
 
-#define EXPIRE_SLICE 512 /* entries in one change: bounds the loop's time */
+#define EXPIRE_SLICE 512  /* entries in one change: bounds the loop's time */
+#define REPORT_FULL  1000 /* records in one FEED_USED */
 
 const char *
 ask_result_text(enum ask_result r)
@@ -460,7 +461,8 @@ mapper_used(struct mapper *m, const struct ask *a, const struct arec *recs,
 		refuse(m, a, ASK_FULL);
 		return;
 	}
-	m->reported = true;
+	/* A full report has more behind it. */
+	m->reported |= n < REPORT_FULL;
 	if (j->store.change.n) {
 		job_submit(m, j);
 		return;

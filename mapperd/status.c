@@ -203,26 +203,36 @@ metrics_packets(struct ctl_metrics *m, const struct mapperd *d)
 	ctl_sample(m, "reason=\"truncated\"", c->truncated);
 }
 
+struct metric {
+	const char *name; /* without "ipref_mapperd_" */
+	enum ctl_kind kind;
+	const char *help;
+	uint64_t value;
+};
+
 static void
-metrics(struct ctl_metrics *m, void *arg)
+put_metrics(struct ctl_metrics *m, const struct metric *rows, size_t n)
 {
-	const struct mapperd *d = arg;
+	char name[96];
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "ipref_mapperd_%s", rows[i].name);
+		ctl_metric(m, name, rows[i].kind, rows[i].help);
+		ctl_sample(m, NULL, rows[i].value);
+	}
+}
+
+static void
+metrics_mappings(struct ctl_metrics *m, const struct mapperd *d)
+{
 	struct mapper *mapper = server_mapper(d->server);
 	const struct entries *es = mapper_entries(mapper);
-	const struct server_stats *sv = server_stats(d->server);
 	const struct mapper_stats *st = mapper_stats(mapper);
-	const struct conn_stats *c = listen_stats(d->listen);
-	struct store_stats store;
 	struct allot_stats a;
 
 	mapper_allot_stats(mapper, &a);
-	store_stats(d->store, &store);
-	const struct {
-		const char *name;
-		enum ctl_kind kind;
-		const char *help;
-		uint64_t value;
-	} rows[] = {
+	const struct metric rows[] = {
 		{"remote_mappings", CTL_GAUGE, "Remote hosts with an address.",
 			es->n[ENTRY_REMOTE]},
 		{"local_mappings", CTL_GAUGE, "References of local hosts.",
@@ -247,41 +257,66 @@ metrics(struct ctl_metrics *m, void *arg)
 			st->conflicts},
 		{"revision", CTL_GAUGE, "Number of the last change.",
 			mapper_revision(mapper)},
+	};
+
+	put_metrics(m, rows, ARRAY_LEN(rows));
+	metrics_requests(m, st);
+}
+
+static void
+metrics_store(struct ctl_metrics *m, const struct mapperd *d)
+{
+	struct store_stats st;
+
+	store_stats(d->store, &st);
+	const struct metric rows[] = {
 		{"store_commits_total", CTL_COUNTER, "Transactions written.",
-			store.commits},
+			st.commits},
 		{"store_failures_total", CTL_COUNTER,
-			"Transactions that could not be written.",
-			store.failures},
+			"Transactions that could not be written.", st.failures},
 		{"store_queued", CTL_GAUGE, "Changes that wait for the disk.",
-			store.queued},
+			st.queued},
 		{"store_degraded", CTL_GAUGE,
-			"1 while the store can't be written.", store.degraded},
+			"1 while the store can't be written.", st.degraded},
+	};
+
+	put_metrics(m, rows, ARRAY_LEN(rows));
+}
+
+static void
+metrics_clients(struct ctl_metrics *m, const struct mapperd *d)
+{
+	const struct server_stats *st = server_stats(d->server);
+	const struct metric rows[] = {
 		{"clients", CTL_GAUGE, "Connections.",
 			server_clients(d->server)},
+		{"followers", CTL_GAUGE, "Connections that follow the feed.",
+			feed_followers(server_feed(d->server))},
 		{"connects_total", CTL_COUNTER, "Connections taken.",
-			sv->connects},
+			st->connects},
 		{"clients_turned_away_total", CTL_COUNTER,
-			"Connections above the bound.", sv->turned_away},
+			"Connections above the bound.", st->turned_away},
 		{"clients_dropped_total", CTL_COUNTER,
 			"Connections ended because they did not read.",
-			c->overflows},
+			listen_stats(d->listen)->overflows},
 		{"requests_forbidden_total", CTL_COUNTER,
 			"Requests that their user may not make.",
-			sv->forbidden},
+			st->forbidden},
 		{"messages_unexpected_total", CTL_COUNTER,
 			"Messages that nobody sends to a mapper.",
-			sv->refused_cmd},
+			st->refused_cmd},
 	};
-	char name[96];
-	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		snprintf(name, sizeof(name), "ipref_mapperd_%s", rows[i].name);
-		ctl_metric(m, name, rows[i].kind, rows[i].help);
-		ctl_sample(m, NULL, rows[i].value);
-	}
-	metrics_requests(m, st);
+	put_metrics(m, rows, ARRAY_LEN(rows));
 	metrics_packets(m, d);
+}
+
+static void
+metrics(struct ctl_metrics *m, void *arg)
+{
+	metrics_mappings(m, arg);
+	metrics_store(m, arg);
+	metrics_clients(m, arg);
 }
 
 static json_t *

@@ -140,12 +140,65 @@ remote(uint32_t i)
 	return d;
 }
 
+static struct entry_data
+local_of_16(void)
+{
+	struct entry_data d = remote(78);
+
+	d.kind = ENTRY_LOCAL;
+	d.owner = 16;
+	d.addr = addr_of("2001:db8::1");
+	d.key.gw = addr_zero(6);
+	d.expires = 0;
+	return d;
+}
+
+/* One of each thing that is stored. */
+static struct store_job *
+one_of_each(const struct entry_data *d, const struct entry_data *local)
+{
+	static const struct source so = {"int.example", "example.com"};
+	struct store_job *job = new_job();
+	struct op *op;
+
+	change_add(&job->change, d);
+	change_add(&job->change, local);
+	change_op(&job->change, OP_GONE)->data = remote(79);
+	op = change_op(&job->change, OP_SOURCE);
+	op->data.owner = 16;
+	op->held = true;
+	op->hash = UINT64_C(0xfedcba9876543210);
+	op->count = 3;
+	op->source = malloc(sizeof(so));
+	*op->source = so;
+	op = change_op(&job->change, OP_BATCH);
+	op->data = *local;
+	op->hash = 99;
+	change_op(&job->change, OP_WAIT)->data = *local;
+	return job;
+}
+
+static void
+check_one_of_each(struct loaded *l)
+{
+	ck_assert_uint_eq(l->n_ops, 4);
+	ck_assert_int_eq(l->ops[0].kind, OP_SOURCE);
+	ck_assert_uint_eq(l->ops[0].hash, UINT64_C(0xfedcba9876543210));
+	ck_assert(l->ops[0].held && l->ops[0].count == 3);
+	ck_assert_str_eq(l->source.local, "int.example");
+	ck_assert_str_eq(l->source.domain, "example.com");
+	ck_assert_int_eq(l->ops[1].kind, OP_GONE);
+	ck_assert_uint_eq(l->ops[1].data.made, 5);
+	ck_assert_int_eq(l->ops[2].kind, OP_WAIT);
+	ck_assert_int_eq(l->ops[3].kind, OP_BATCH);
+	ck_assert_uint_eq(l->ops[3].hash, 99);
+}
+
 START_TEST(test_every_operation)
 {
-	struct entry_data d = remote(77), local = remote(78);
-	struct source so = {"int.example", "example.com"};
+	struct entry_data d = remote(77), local = local_of_16();
+	struct store_job *job;
 	uint64_t identity;
-	struct store_job *job = new_job();
 	struct loaded l;
 	struct entry *e;
 	struct op *op;
@@ -157,29 +210,7 @@ START_TEST(test_every_operation)
 	ck_assert_uint_ne(identity, 0);
 	ck_assert_uint_eq(l.store->revision, 0);
 	d.name = "h.example.";
-	change_add(&job->change, &d);
-	d.name = NULL;
-	local.kind = ENTRY_LOCAL;
-	local.owner = 16;
-	local.addr = addr_of("2001:db8::1");
-	local.key.gw = addr_zero(6);
-	local.expires = 0;
-	change_add(&job->change, &local);
-	op = change_op(&job->change, OP_GONE);
-	op->data = remote(79);
-	op = change_op(&job->change, OP_SOURCE);
-	op->data.owner = 16;
-	op->held = true;
-	op->hash = UINT64_C(0xfedcba9876543210);
-	op->count = 3;
-	op->source = malloc(sizeof(so));
-	*op->source = so;
-	op = change_op(&job->change, OP_BATCH);
-	op->data = local;
-	op->hash = 99;
-	op = change_op(&job->change, OP_WAIT);
-	op->data = local;
-	ck_assert_int_eq(run_job(&l, job), 0);
+	ck_assert_int_eq(run_job(&l, one_of_each(&d, &local)), 0);
 	ck_assert_uint_eq(l.revision, 1);
 	/* Without followers' business there is no revision. */
 	job = new_job();
@@ -204,16 +235,7 @@ START_TEST(test_every_operation)
 	e = entries_local(&l.entries, &local.key);
 	ck_assert(e && addr_eq(&e->addr, &local.addr) && e->owner == 16);
 	ck_assert_ptr_null(e->name);
-	ck_assert_uint_eq(l.n_ops, 4);
-	ck_assert_int_eq(l.ops[0].kind, OP_SOURCE);
-	ck_assert_uint_eq(l.ops[0].hash, UINT64_C(0xfedcba9876543210));
-	ck_assert(l.ops[0].held && l.ops[0].count == 3);
-	ck_assert(source_eq(&l.source, &so));
-	ck_assert_int_eq(l.ops[1].kind, OP_GONE);
-	ck_assert_uint_eq(l.ops[1].data.made, 5);
-	ck_assert_int_eq(l.ops[2].kind, OP_WAIT);
-	ck_assert_int_eq(l.ops[3].kind, OP_BATCH);
-	ck_assert_uint_eq(l.ops[3].hash, 99);
+	check_one_of_each(&l);
 	close_it(&l);
 	remove_dir(dir);
 }
