@@ -29,7 +29,7 @@ enum answer_ede {
 	EDE_NOT_AUTHORITATIVE = 20,
 	EDE_NOT_SUPPORTED = 21,
 	EDE_UPSTREAM = 22, /* no reachable authority */
-	EDE_NETWORK = 23,
+	EDE_NETWORK = 23,  /* here: the mapper gave no address */
 };
 
 #define DNS_EDNS_DO    0x8000

@@ -134,8 +134,7 @@ on_forward(enum upstream_result res, const uint8_t *msg, size_t len,
 	q->forward = NULL;
 	if (res != UPSTREAM_OK) {
 		q->r->stats.servfail_upstream++;
-		query_fail(q, DNS_SERVFAIL,
-			res == UPSTREAM_SILENT ? EDE_UPSTREAM : EDE_NETWORK);
+		query_fail(q, DNS_SERVFAIL, EDE_UPSTREAM);
 		return;
 	}
 	if (leads_to_translated(q, msg, len, s)) {
@@ -165,8 +164,8 @@ forward(struct query *q)
 static void
 answer_any(struct query *q)
 {
-	static const uint8_t hinfo[] = "\7RFC8482"; /* the string, an empty one
-						     */
+	/* Two strings, the second one empty: the literal's last byte. */
+	static const uint8_t hinfo[] = "\7RFC8482";
 	uint8_t buf[DNS_MESSAGE_MAX];
 	struct answer a;
 

@@ -104,8 +104,7 @@ relay_rr(struct relay *y, enum dns_section section, const struct dns_rr *rr)
 			return;
 		}
 		if (hints_about_translated(y, rr) && !wbuf_ok(&w))
-			return; /* makes no sense: what it hints at is unknown
-				 */
+			return; /* broken: what it hints at is unknown */
 	}
 	answer_copy(y->a, section, rr, y->msg, y->len);
 }

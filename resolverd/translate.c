@@ -95,10 +95,9 @@ fail(struct translate *t, uint64_t *counter, unsigned ede)
 }
 
 static void
-fail_upstream(struct translate *t, enum upstream_result res)
+fail_upstream(struct translate *t)
 {
-	fail(t, &t->q->r->stats.servfail_upstream,
-		res == UPSTREAM_SILENT ? EDE_UPSTREAM : EDE_NETWORK);
+	fail(t, &t->q->r->stats.servfail_upstream, EDE_UPSTREAM);
 }
 
 static void
@@ -125,9 +124,6 @@ give_up(struct translate *t)
 	translate_free(t);
 	query_resolve(q);
 }
-
-/* --- the answer ------------------------------------------------------------
- */
 
 static bool
 ea_seen(const struct translate *t, size_t i)
@@ -165,9 +161,6 @@ finish(struct translate *t)
 	q->r->stats.translated++;
 	query_send(q, &a, DNS_NOERROR);
 }
-
-/* --- the mapper ------------------------------------------------------------
- */
 
 /* An ea is an address that a host can have: not the ends of the encoding
  * network either. */
@@ -254,9 +247,6 @@ ask_mapper(struct translate *t)
 	if (!t->pending)
 		fail(t, &r->stats.servfail_mapper, EDE_NETWORK);
 }
-
-/* --- contexts --------------------------------------------------------------
- */
 
 static void
 add_ask(struct translate *t, const struct addr *gw, const struct ref *ref)
@@ -365,9 +355,6 @@ ask_contexts(struct translate *t)
 		contexts_done(t);
 }
 
-/* --- the other type --------------------------------------------------------
- */
-
 /* NODATA: the name exists, whatever native addresses public DNS has. */
 static void
 answer_nodata(struct translate *t, const struct dns_rr *soa, uint32_t ttl,
@@ -424,9 +411,6 @@ ask_soa(struct translate *t)
 	if (!t->req)
 		answer_nodata(t, NULL, 0, NULL, 0);
 }
-
-/* --- TXT -------------------------------------------------------------------
- */
 
 /* The context of this name, made when it is new. */
 static bool
@@ -539,7 +523,7 @@ on_txt(enum upstream_result res, const uint8_t *msg, size_t len,
 
 	t->req = NULL;
 	if (res != UPSTREAM_OK) {
-		fail_upstream(t, res);
+		fail_upstream(t);
 		return;
 	}
 	if (screen_rcode(s) != DNS_NOERROR) {
@@ -568,7 +552,7 @@ ask_txt(struct translate *t)
 
 	t->req = upstream_ask(t->q->r->up, &uq, on_txt, t);
 	if (!t->req)
-		fail_upstream(t, UPSTREAM_SILENT);
+		fail_upstream(t);
 }
 
 void

@@ -139,7 +139,6 @@ server_missed(struct server *s)
 	uint64_t wait = DOWN_FIRST_MS;
 	unsigned i;
 
-	s->stats.timeouts++;
 	s->fails++;
 	for (i = DOWN_AFTER; i < s->fails && wait < DOWN_LONGEST_MS; i++)
 		wait *= 2;
@@ -234,8 +233,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (f->last)
+	if (f->last) {
+		f->last->stats.timeouts++;
 		server_missed(f->last);
+	}
 	flight_next(f);
 }
 
