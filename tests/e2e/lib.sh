@@ -221,7 +221,7 @@ stop() {
 ns_add() {
 	ip netns add "$ns_prefix-$1" || return 1
 	ns_list="$ns_list $ns_prefix-$1"
-	ip -n "$ns_prefix-$1" link set lo up
+	ip -n "$ns_prefix-$1" link set dev lo up
 }
 
 # in_ns NAME COMMAND...
@@ -244,8 +244,8 @@ veth() {
 	ip -n "$ns_prefix-$1" link add "$2" type veth \
 		peer name "$5" netns "$ns_prefix-$4" &&
 		address "$1" "$2" "$3" && address "$4" "$5" "$6" &&
-		ip -n "$ns_prefix-$1" link set "$2" up &&
-		ip -n "$ns_prefix-$4" link set "$5" up
+		ip -n "$ns_prefix-$1" link set dev "$2" up &&
+		ip -n "$ns_prefix-$4" link set dev "$5" up
 }
 
 # route NS DESTINATION GATEWAY
