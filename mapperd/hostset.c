@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COMPARED_ALWAYS 2048 /* records */
+
 void
 hostset_init(struct hostset *hs)
 {
@@ -133,7 +135,8 @@ hostset_complete(struct host_source *s, bool force)
 
 	if (!s->stage_open || (s->stage_checked == n && n))
 		return false;
-	if (!force && n - s->stage_checked < s->stage_checked / 8)
+	if (!force && n > COMPARED_ALWAYS &&
+		n - s->stage_checked < s->stage_checked / 8)
 		return false;
 	arecs = calloc(n + 1, sizeof(*arecs));
 	if (!arecs)

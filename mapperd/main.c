@@ -142,7 +142,7 @@ find_group(const struct mapperd_conf *conf, gid_t *gid)
 
 /* systemd's socket, whose group then counts, or one of our own. */
 static int
-open_socket(const struct mapperd_conf *conf, int *fd, gid_t *gid)
+open_socket(const struct mapperd_conf *conf, int *fd, gid_t *gid, bool *made)
 {
 	const char *path = conf->common.mapper_socket;
 	struct stat st;
@@ -161,6 +161,7 @@ open_socket(const struct mapperd_conf *conf, int *fd, gid_t *gid)
 		log_err_errno(-err, "%s: can't listen", path);
 		return err;
 	}
+	*made = true;
 	if (conf->socket_group && chown(path, (uid_t)-1, *gid)) {
 		err = -errno;
 		log_err_errno(-err, "%s: can't be given to group %s", path,
@@ -179,7 +180,7 @@ start_listen(struct daemon *daemon)
 		.fmt = common_format(&conf->common),
 		.server = d->server,
 	};
-	int fd, err = open_socket(conf, &fd, &cfg.group);
+	int fd, err = open_socket(conf, &fd, &cfg.group, &d->made_socket);
 
 	if (err)
 		return err;
@@ -196,8 +197,13 @@ start_listen(struct daemon *daemon)
 static void
 stop_listen(struct daemon *daemon)
 {
+	const struct mapperd_conf *conf = daemon->settings;
 	struct mapperd *d = daemon->state;
 
+	/* While we still listen nobody else can have put his there. */
+	if (d->made_socket && unlink(conf->common.mapper_socket))
+		log_warn_errno(errno, "%s: can't be removed",
+			conf->common.mapper_socket);
 	listen_stop(d->listen);
 	server_stop(d->server);
 	listen_free(d->listen);

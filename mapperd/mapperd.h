@@ -14,6 +14,7 @@ struct mapperd {
 	struct store *store;
 	struct hostsfile *hosts;
 	struct listen *listen;
+	bool made_socket; /* it was not handed over by systemd */
 	struct daemon *daemon;
 };
 

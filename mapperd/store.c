@@ -132,18 +132,14 @@ struct sqlite_store {
 static int
 sql_errno(int code)
 {
-	switch (code) {
-	case SQLITE_IOERR_FSYNC:
-	case SQLITE_IOERR_DIR_FSYNC:
+	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
 		return -ENOTRECOVERABLE;
-	}
 	switch (code & 0xff) {
 	case SQLITE_CONSTRAINT:
 		return -EEXIST;
 	case SQLITE_FULL:
 		return -ENOSPC;
 	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
 		return -EBUSY;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
@@ -569,6 +565,7 @@ store_open(struct store **out, const char *dir, struct event_base *base,
 	struct writer_config cfg = {.run = run_group, .done = sqlite_done};
 	struct sqlite_store *s = calloc(1, sizeof(*s));
 	char path[4096];
+	mode_t before;
 	int err;
 
 	if (!s)
@@ -586,7 +583,9 @@ store_open(struct store **out, const char *dir, struct event_base *base,
 		log_err("store: %s: %s", path, sqlite3_errmsg(s->db));
 		err = -EIO;
 	} else {
+		before = umask(077); /* the files are for nobody else */
 		err = prepare_database(s, path);
+		umask(before);
 	}
 	cfg.arg = s;
 	if (!err)
