@@ -143,11 +143,10 @@ finish() {
 # wait_until SECONDS COMMAND...: until it succeeds, asking ten times a second;
 # fails when the time is over.
 wait_until() {
-	wait_left=$(($1 * 10))
+	wait_end=$(($(date +%s) + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		wait_left=$((wait_left - 1))
-		[ "$wait_left" -gt 0 ] || {
+		[ "$(date +%s)" -le "$wait_end" ] || {
 			echo "waited in vain for: $*"
 			return 1
 		}
