@@ -26,6 +26,9 @@
 
 #define USED_MAX     1000 /* entries of one report: one packet holds them */
 #define REQUESTS_MAX (PENDING_QUESTIONS + 16)
+/* Longer than the first packet waits: a question that nobody waits for any more
+ * is not asked again. */
+#define ANSWER_MS    (PENDING_WAIT_MS + 500)
 #define OWNER_MAPPER 1 /* in marks: proto/mapper.md, "Owners" */
 
 const struct feed_times feed_times_default = {
@@ -493,7 +496,7 @@ feed_ask(struct feed *f, const struct question *q)
 		return -ENOMEM;
 	a->feed = f;
 	a->q = *q;
-	if (!mclient_request(f->mc, &m, PENDING_WAIT_MS, 0, on_answer, a)) {
+	if (!mclient_request(f->mc, &m, ANSWER_MS, 0, on_answer, a)) {
 		err = errno;
 		free(a);
 		return -err;
