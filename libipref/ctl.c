@@ -148,9 +148,11 @@ static struct bufferevent *
 on_conn_new(struct event_base *base, void *arg)
 {
 	struct ctl *c = arg;
-	/* Not one that closes its descriptor when it is freed, which is only
-	 * when we let go: evhttp then closes it. */
-	struct bufferevent *conn = bufferevent_socket_new(base, -1, 0);
+	/* It closes its descriptor when we let go, behind its events, evhttp
+	 * only shuts it down. Closed earlier, its number could be another
+	 * connection's by then, whose events would go in place of its own. */
+	struct bufferevent *conn =
+		bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 
 	if (!conn)
 		return NULL;
