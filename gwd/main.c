@@ -15,6 +15,7 @@
 #include "gwd/gwd.h"
 #include "gwd/link.h"
 #include "gwd/maps.h"
+#include "gwd/packet.h"
 #include "gwd/pmtu.h"
 #include "gwd/status.h"
 #include "gwd/tun.h"
@@ -33,6 +34,12 @@ start_tables(struct daemon *d)
 	uint64_t seed;
 
 	g->set = settings_core(&g->conf);
+	if (!packet_knows(g->set.local_ver)) {
+		log_err("encode-net: packets of IPv%u networks can't be "
+			"translated",
+			g->set.local_ver);
+		return -EAFNOSUPPORT;
+	}
 	g->maps = maps_new(&g->set.pub, g->conf.max_mappings);
 	g->peers = peers_new(
 		g->conf.max_peers, settings_port(g->conf.remote_port));
