@@ -57,6 +57,7 @@ SONAME    = libipref.so.0
 LIB       = $(BUILD)/lib/$(SONAME)
 DNSLIB    = $(BUILD)/libipref/dns.a
 TESTS     = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
+PUBLIC_HEADERS = $(filter-out %_impl.h %/msg_item.h,$(wildcard libipref/*.h))
 MANPAGES  = $(PROGRAMS:%=$(BUILD)/man/%.8)
 FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 
@@ -160,7 +161,7 @@ install: all
 	install -m 755 $(BUILD)/bin/iprefctl $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libipref.so
-	install -m 644 libipref/*.h $(DESTDIR)$(PREFIX)/include/libipref
+	install -m 644 $(PUBLIC_HEADERS) $(DESTDIR)$(PREFIX)/include/libipref
 	install -m 644 proto/mapper.def $(DESTDIR)$(PREFIX)/include/proto
 	for unit in etc/*.service; do \
 		sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' \
