@@ -97,7 +97,7 @@ START_TEST(test_reused_number)
 	}
 	ctl_free(ctl);
 	event_base_free(base);
-	rmdir(dir);
+	ck_assert_int_eq(rmdir(dir), 0);
 }
 END_TEST
 
