@@ -231,7 +231,9 @@ listen_new(struct event_base *base, int fd, const struct listen_config *cfg)
 	const struct timeval beat = {BEAT_S, 0};
 	struct listen *l = calloc(1, sizeof(*l));
 
-	if (!l) {
+	/* One that was handed over may block, and so would we in accept(). */
+	if (!l || evutil_make_socket_nonblocking(fd)) {
+		free(l);
 		close(fd);
 		return NULL;
 	}
