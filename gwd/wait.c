@@ -118,7 +118,7 @@ wait_packet(struct wait *w, const struct packet_in *in,
 }
 
 static void
-back(struct wait *w, const struct question *q, bool last)
+back(struct wait *w, const struct question *q)
 {
 	struct waiting_list list = TAILQ_HEAD_INITIALIZER(list);
 	struct waiting *p;
@@ -126,7 +126,7 @@ back(struct wait *w, const struct question *q, bool last)
 	pending_take(w->pending, q, &list);
 	while ((p = TAILQ_FIRST(&list))) {
 		TAILQ_REMOVE(&list, p, link);
-		worker_again(w->worker, p, last);
+		worker_again(w->worker, p);
 		waiting_free(p);
 	}
 }
@@ -141,13 +141,13 @@ wait_changed(const struct msg_entry *e, void *arg)
 		return;
 	if (addr_is_zero(&e->arec.ea)) {
 		q = question_of(ASK_REF, &e->arec.ip, &e->arec.ref);
-		back(w, &q, false);
+		back(w, &q);
 		return;
 	}
 	q = question_of(ASK_LOOKUP, &e->arec.ea, &e->arec.ref);
-	back(w, &q, false);
+	back(w, &q);
 	q = question_of(ASK_EA, &e->arec.gw, &e->arec.ref);
-	back(w, &q, false);
+	back(w, &q);
 }
 
 void
@@ -162,7 +162,7 @@ wait_answered(const struct question *q, enum feed_answer answer, void *arg)
 	}
 	if (answer == FEED_NO)
 		pending_refuse(w->pending, q, now_ms());
-	back(w, q, answer == FEED_NO);
+	back(w, q);
 }
 
 void

@@ -44,8 +44,7 @@ struct worker {
 struct job {
 	enum way way;
 	struct packet_in in;
-	unsigned asked; /* 1 << ASK_*: what it has waited for */
-	bool last;	/* it must not wait */
+	unsigned asked; /* 1 << ASK_*: what it has waited for: never twice */
 };
 
 static const char *const way_names[] = {[WAY_OUT] = "out", [WAY_IN] = "in"};
@@ -211,7 +210,7 @@ refuse(struct worker *w, const struct job *j, const struct packet_out *out)
 {
 	enum drop drop = out->drop;
 
-	if (out->ask && !j->last && !(j->asked & 1U << out->ask)) {
+	if (out->ask && !(j->asked & 1U << out->ask)) {
 		drop = w->cfg.wait(
 			&j->in, out, j->asked, w->now_ms, w->cfg.arg);
 		if (!drop) {
@@ -259,13 +258,12 @@ run_in(struct worker *w, struct job *j, uint16_t port)
 }
 
 void
-worker_again(struct worker *w, const struct waiting *p, bool last)
+worker_again(struct worker *w, const struct waiting *p)
 {
 	struct job j = {
 		.way = p->from.ver ? WAY_IN : WAY_OUT,
 		.in = {.p = p->p, .len = p->len, .from = p->from},
 		.asked = p->asked,
-		.last = last,
 	};
 
 	w->now_ms = now_ms();

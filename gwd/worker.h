@@ -48,9 +48,9 @@ struct worker *worker_new(const struct worker_config *cfg) MUSTCHECK;
 /* Closes no descriptor. NULL is fine. */
 void worker_free(struct worker *w);
 
-/* A packet that waited: it is translated again. last: no mapping will come, so
- * it is not to wait once more. */
-void worker_again(struct worker *w, const struct waiting *p, bool last);
+/* A packet that waited: it is translated again. It may wait once more, but not
+ * for the same thing: without an answer then, it is dropped. */
+void worker_again(struct worker *w, const struct waiting *p);
 /* A packet that waited is given up for this reason. */
 void worker_drop(struct worker *w, const struct waiting *p, enum drop drop);
 
