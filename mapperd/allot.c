@@ -397,8 +397,8 @@ allot_ea_gone(struct allot *a, const struct addr *ea, const struct addr *gw,
 {
 	int err;
 
-	if (!in_pool(a, ea))
-		return 0;
+	if (!in_pool(a, ea) || table_get(&a->gone_ea, ea))
+		return 0; /* gone already: two changes ended it */
 	err = gone_add_ea(a, ea, cause, at);
 	if (err)
 		return err;

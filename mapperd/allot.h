@@ -77,8 +77,8 @@ void allot_ea_undo(struct allot *a, const struct allot_ea *taken);
 /* At start: this dynamic ea is taken. False when it does not fit the pool. */
 bool allot_ea_load(struct allot *a, const struct addr *ea,
 	const struct addr *gw, enum entry_cause cause) MUSTCHECK;
-/* A taken ea's mapping has ended at this time: the quarantine begins. -ENOMEM:
- * it stays taken, so it is never handed out. */
+/* A taken ea's mapping has ended at this time: the quarantine begins, unless it
+ * has. -ENOMEM: it stays taken, so it is never handed out. */
 int allot_ea_gone(struct allot *a, const struct addr *ea, const struct addr *gw,
 	enum entry_cause cause, uint64_t at) MUSTCHECK;
 /* At start: gone since then; also for one outside the pool (ignored). */

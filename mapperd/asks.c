@@ -461,12 +461,14 @@ mapper_used(struct mapper *m, const struct ask *a, const struct arec *recs,
 		refuse(m, a, ASK_FULL);
 		return;
 	}
-	/* A full report has more behind it. */
-	m->reported |= n < REPORT_FULL;
+	/* A full report has more behind it. What it names is safe from the end
+	 * of leases only when stored. */
+	j->report = n < REPORT_FULL;
 	if (j->store.change.n) {
 		job_submit(m, j);
 		return;
 	}
+	m->reported |= j->report;
 	job_free(j);
 	mapper_answer(m, a, ASK_OK, NULL, NULL);
 }

@@ -92,7 +92,6 @@ hostset_stage_drop(struct host_source *s)
 	s->stage_open = false;
 	s->stage_checked = 0;
 	s->wanted = false;
-	s->drop_at = 0;
 }
 
 void

@@ -179,8 +179,9 @@ apply_op(struct mapper *m, const struct op *op, uint64_t revision)
 
 	if (op->kind == OP_DEL || op->kind == OP_LEASE || op->kind == OP_NAME) {
 		e = find_entry(m, &op->data);
-		if (!e)
-			return 0; /* removed by a change before this one */
+		/* Removed, or in another's place, by a change before this. */
+		if (!e || (op->kind == OP_DEL && e->owner != op->data.owner))
+			return 0;
 	}
 	switch (op->kind) {
 	case OP_ADD:
@@ -276,6 +277,7 @@ job_end(struct mapper *m, struct job *j)
 	release(m, j, !err);
 	if (!err) {
 		m->saved_at = mapper_now(m);
+		m->reported |= j->report;
 		apply(m, j);
 		if (j->store.change.numbered)
 			m->hooks.publish(
@@ -338,12 +340,14 @@ static int
 load_entry(struct mapper *m, const struct op *op)
 {
 	const struct entry_data *d = &op->data;
+	bool taken = d->kind != ENTRY_REMOTE || d->owner != OWNER_MAPPER;
 	struct op *copy;
 
+	/* Also one that does not fit: it is taken until it is gone. */
+	if (!taken)
+		taken = allot_ea_load(m->allot, &d->addr, &d->key.gw, d->cause);
 	if (fits(m, d)) {
-		if (d->kind == ENTRY_REMOTE && d->owner == OWNER_MAPPER &&
-			!allot_ea_load(
-				m->allot, &d->addr, &d->key.gw, d->cause))
+		if (!taken)
 			log_warn("store: an ea that the mapper would not "
 				 "allot today stays in force");
 		return entries_add(&m->entries, d, NULL);

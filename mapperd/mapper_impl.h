@@ -30,6 +30,7 @@ struct pending_key {
 struct job {
 	struct store_job store; /* first */
 	enum job_kind kind;
+	bool report; /* the last part of what is in use */
 	struct pending_key key;
 	struct allot_ea taken; /* version 0: none */
 	struct host_source *source;

@@ -55,10 +55,8 @@ static const char schema[] =
 	" PRIMARY KEY(source, gw, ref)) STRICT, WITHOUT ROWID;"
 	"PRAGMA user_version=1;";
 
-/*
- * One row per statement: its text, and what is bound to ?1, ?2 ..., as letters
- * of sqlbind.h.
- */
+/* One row per statement: its text, and what is bound to ?1, ?2 ..., as letters
+ * of sqlbind.h. */
 static const struct sql_row {
 	const char *sql, *bind;
 } rows[OP_N][2] = {
@@ -66,8 +64,10 @@ static const struct sql_row {
 			    "agrocmebn"},
 		{"INSERT INTO local VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
 			"graocmebn"}},
-	[OP_DEL] = {{"DELETE FROM remote WHERE gw=?1 AND ref=?2", "gr"},
-		{"DELETE FROM local WHERE gw=?1 AND ref=?2", "gr"}},
+	[OP_DEL] = {{"DELETE FROM remote WHERE gw=?1 AND ref=?2 AND owner=?3",
+			    "gro"},
+		{"DELETE FROM local WHERE gw=?1 AND ref=?2 AND owner=?3",
+			"gro"}},
 	[OP_LEASE] = {{"UPDATE remote SET expires=?1 WHERE gw=?2 AND ref=?3",
 			      "egr"},
 		{"UPDATE local SET expires=?1 WHERE gw=?2 AND ref=?3", "egr"}},

@@ -174,7 +174,7 @@ memstore_run(struct memstore *ms, struct store_job *job)
 		if (c->ops[i].kind == OP_ADD)
 			ck_assert_int_eq(
 				entries_add(&ms->entries, &d, NULL), 0);
-		else if (c->ops[i].kind == OP_DEL && e)
+		else if (c->ops[i].kind == OP_DEL && e && e->owner == d.owner)
 			entries_del(&ms->entries, e);
 		else if (c->ops[i].kind == OP_LEASE && e)
 			entries_lease(&ms->entries, e, d.expires);

@@ -284,9 +284,18 @@ START_TEST(test_removals)
 	ck_assert_uint_eq(l.n_ops, 4); /* one batch record is left */
 	ck_assert_uint_eq(l.ops[3].hash, UINT64_C(2) << 62);
 
+	/* Another owner's is not removed by who has lost it meanwhile. */
 	job = new_job();
 	op = change_op(&job->change, OP_DEL);
-	op->data.key = d.key;
+	op->data = (struct entry_data){.key = d.key, .owner = d.owner + 1};
+	ck_assert_int_eq(run_job(&l, job), 0);
+	close_it(&l);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_uint_eq(l.entries.n[ENTRY_REMOTE], 1);
+
+	job = new_job();
+	op = change_op(&job->change, OP_DEL);
+	op->data = (struct entry_data){.key = d.key, .owner = d.owner};
 	op = change_op(&job->change, OP_FORGET);
 	op->data.addr = d.addr;
 	change_op(&job->change, OP_BATCH_CLEAR)->data.owner = 16;
@@ -296,7 +305,7 @@ START_TEST(test_removals)
 	op->data.owner = 16;
 	change_op(&job->change, OP_SOURCE_DEL)->data.owner = 16;
 	ck_assert_int_eq(run_job(&l, job), 0);
-	ck_assert_uint_eq(l.revision, 2);
+	ck_assert_uint_eq(l.revision, 3);
 	close_it(&l);
 	ck_assert_int_eq(open_at(&l, dir), 0);
 	ck_assert_uint_eq(l.n_ops, 0);
