@@ -165,7 +165,8 @@ install: all
 	install -m 644 proto/mapper.def $(DESTDIR)$(PREFIX)/include/proto
 	for unit in etc/*.service; do \
 		sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' \
-			"$$unit" >$(DESTDIR)$(UNITDIR)/"$${unit##*/}" || exit 1; \
+			"$$unit" >$(DESTDIR)$(UNITDIR)/"$${unit##*/}" && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/"$${unit##*/}" || exit 1; \
 	done
 	install -m 644 etc/sysusers.d/ipref.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	install -m 644 etc/tmpfiles.d/ipref.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
