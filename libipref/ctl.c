@@ -274,8 +274,9 @@ out:
 		evbuffer_free(body);
 }
 
-/* 0, or -EADDRINUSE when somebody answers at this address. What is there and
- * is no socket is not ours to remove: -ENOTSOCK. */
+/* 0, or -EADDRINUSE when somebody answers at this address, -EACCES when it is
+ * another user's and somebody may. What is there and is no socket is not ours
+ * to remove: -ENOTSOCK. */
 static int
 remove_stale(const struct sockaddr_un *sun)
 {
@@ -290,9 +291,10 @@ remove_stale(const struct sockaddr_un *sun)
 	if (fd < 0)
 		return -errno;
 	/* A server whose queue is full (EAGAIN) is alive as well. */
-	if (!connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) ||
-		errno != ECONNREFUSED)
+	if (!connect(fd, (const struct sockaddr *)sun, sizeof(*sun)))
 		rc = -EADDRINUSE;
+	else if (errno != ECONNREFUSED)
+		rc = errno == EACCES ? -EACCES : -EADDRINUSE;
 	else if (unlink(sun->sun_path) && errno != ENOENT)
 		rc = -errno;
 	close(fd);
