@@ -341,6 +341,25 @@ on_tcp_event(struct bufferevent *be, short what, void *arg)
 	flight_try_failed(t);
 }
 
+/* We close first, once the answer is there whole. Left in TIME-WAIT, the ports
+ * of some seconds in which a server cuts every answer would make the kernel
+ * search for milliseconds in each connect(), so the connection is reset. */
+static int
+tcp_socket(int family)
+{
+	const struct linger none = {.l_onoff = 1, .l_linger = 0};
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (!setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)))
+		return fd;
+	err = errno;
+	close(fd);
+	return -err;
+}
+
 static int
 tcp_start(struct try *t)
 {
@@ -349,16 +368,22 @@ tcp_start(struct try *t)
 	socklen_t len;
 	size_t n = write_query(t, buf + 2, sizeof(buf) - 2);
 	struct wbuf w;
+	int fd;
 
+	addr_to_sockaddr(&t->server->at.addr, t->server->at.port, &ss, &len);
+	fd = tcp_socket(ss.ss_family);
+	if (fd < 0)
+		return fd;
 	t->be = bufferevent_socket_new(
-		t->server->up->base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (!t->be)
+		t->server->up->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!t->be) {
+		close(fd);
 		return -ENOMEM;
+	}
 	t->server->up->n_tcp++;
 	wbuf_init(&w, buf, 2);
 	wbuf_be16(&w, n);
 	bufferevent_setcb(t->be, on_tcp_read, NULL, on_tcp_event, t);
-	addr_to_sockaddr(&t->server->at.addr, t->server->at.port, &ss, &len);
 	if (bufferevent_write(t->be, buf, n + 2) ||
 		bufferevent_enable(t->be, EV_READ | EV_WRITE) ||
 		bufferevent_socket_connect(

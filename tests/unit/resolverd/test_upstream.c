@@ -372,6 +372,52 @@ START_TEST(test_many)
 }
 END_TEST
 
+/* Connections to this server that the kernel still knows our end of, as those
+ * in TIME-WAIT. */
+static unsigned
+left_over(const struct endpoint *at)
+{
+	FILE *f = fopen("/proc/net/tcp", "r");
+	unsigned n = 0, addr, port;
+	char line[256];
+	uint32_t want;
+
+	memcpy(&want, at->addr.b, sizeof(want)); /* as the kernel prints it */
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " %*u: %*x:%*x %x:%x", &addr, &port) == 2)
+			n += addr == want && port == at->port;
+	fclose(f);
+	return n;
+}
+
+/* A server that cuts every answer does not use up our ports. */
+START_TEST(test_no_time_wait)
+{
+	static const struct fake_rule cut[] = {
+		{"a.test.", 1, FAKE_TRUNCATE, 0, {A_RR}, {0}, {0}},
+	};
+	struct event_base *base = event_base_new();
+	struct upstream *up;
+	struct fake_dns f;
+	struct asked a;
+	unsigned i;
+
+	fake_start(&f, base, 1, cut, 1);
+	up = client(base, &f.at, 1, 5000, 10);
+	for (i = 1; i <= 10; i++) {
+		ck_assert_ptr_nonnull(ask(up, "a.test", &a));
+		LOOP_UNTIL(base, a.done);
+		ck_assert_int_eq(a.res, UPSTREAM_OK);
+		ck_assert_uint_eq(f.asked_tcp, i);
+	}
+	ck_assert_uint_eq(left_over(&f.at), 0);
+	upstream_free(up);
+	fake_stop(&f);
+	event_base_free(base);
+}
+END_TEST
+
 START_TEST(test_no_server)
 {
 	struct event_base *base = event_base_new();
@@ -387,4 +433,5 @@ START_TEST(test_no_server)
 END_TEST
 
 RUN_TESTS("upstream", test_alone, test_failover, test_down, test_shared,
-	test_cancel, test_again, test_flags, test_many, test_no_server)
+	test_cancel, test_again, test_flags, test_many, test_no_time_wait,
+	test_no_server)
