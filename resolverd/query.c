@@ -234,6 +234,13 @@ query_resolve(struct query *q)
 	while ((zone = zone_for(q)))
 		if (answer_from_zone(q, zone))
 			return;
+	/* Only now: zones of our own are answered also while dead upstreams
+	 * keep all places taken. */
+	if (q->r->n_queries > q->r->conf->max_queries) {
+		q->r->stats.refused_busy++;
+		query_fail(q, DNS_SERVFAIL, EDE_OTHER);
+		return;
+	}
 	if (lookup_covers(q->r, &q->name)) {
 		lookup_start(q);
 	} else if (!(q->head.flags & DNS_RD)) {
@@ -289,14 +296,8 @@ query_new(struct resolver *r, const struct asker *from,
 static void
 start_query(struct resolver *r, struct asker *from, const struct request *rq)
 {
-	struct query *q;
+	struct query *q = query_new(r, from, &rq->head);
 
-	if (r->n_queries >= r->conf->max_queries) {
-		r->stats.refused_busy++;
-		reply_error(from, &rq->head, DNS_SERVFAIL, EDE_OTHER);
-		return;
-	}
-	q = query_new(r, from, &rq->head);
 	if (!q) {
 		r->stats.servfail_other++;
 		asker_drop(from);

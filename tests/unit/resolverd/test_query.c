@@ -518,7 +518,8 @@ START_TEST(test_refused)
 }
 END_TEST
 
-/* More than max-queries at once: SERVFAIL at once for the rest. */
+/* More than max-queries at once: SERVFAIL at once for the rest, but for local
+ * zones, which wait for nobody. */
 START_TEST(test_busy)
 {
 	static struct fixture f;
@@ -526,12 +527,22 @@ START_TEST(test_busy)
 	unsigned i, answers = 0;
 
 	fixture_start(&f, 4, 4, rules, ARRAY_LEN(rules));
+	write_zone(&f, "lan", "www A 192.0.2.7\n");
 	f.conf.max_queries = 2;
 	for (i = 0; i < 4; i++)
 		fixture_send(&f, buf,
 			query_bytes(buf, (uint16_t)i, "silent.test", A, DNS_RD,
 				-1));
-	for (answers = 0; answers < 4; answers++) {
+	LOOP_UNTIL(f.base, f.r.n_queries == 2 && f.r.stats.refused_busy == 2);
+	fixture_send(&f, buf, query_bytes(buf, 4, "www.lan", A, DNS_RD, -1));
+	LOOP_UNTIL(f.base, f.r.stats.local == 1);
+	ck_assert_uint_eq(f.r.n_queries, 2);
+	for (i = 0; i < 3; i++) {
+		LOOP_UNTIL(f.base, fixture_received(&f));
+		ck_assert_int_eq(
+			f.answer[3] & 0xf, i < 2 ? DNS_SERVFAIL : DNS_NOERROR);
+	}
+	for (answers = 0; answers < 2; answers++) {
 		LOOP_UNTIL(f.base, fixture_received(&f));
 		ck_assert_int_eq(f.answer[3] & 0xf, DNS_SERVFAIL);
 	}
