@@ -297,6 +297,7 @@ hand_over(struct hostsfile *h, const char *text, size_t len)
 		err = mapper_hosts(h->mapper, set.recs, set.n);
 	if (err) {
 		log_err_errno(-err, "%s: not taken", h->path);
+		free(set.recs);
 		return;
 	}
 	h->stats.lines = set.lines;

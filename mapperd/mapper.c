@@ -507,6 +507,7 @@ fix_misfits(struct mapper *m)
 				op->data = d;
 		}
 		plan_own_context(m, &j->store.change, d);
+		sets_unhold(m, &j->store.change, d.owner);
 	}
 	job_submit(m, j);
 	return 0;

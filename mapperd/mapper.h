@@ -116,7 +116,7 @@ struct hosts_rec {
 	bool allot;  /* entry.key.ref is to be given by us */
 	bool hidden; /* the hosts file keeps it to itself */
 };
-/* The hosts file's set. recs is copied. */
+/* The hosts file's set. recs is copied. -E2BIG: more than RECORDS_MAX. */
 int mapper_hosts(
 	struct mapper *m, const struct hosts_rec *recs, size_t n) MUSTCHECK;
 

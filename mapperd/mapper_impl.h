@@ -88,5 +88,8 @@ void sets_hash(struct mapper *m, const struct ask *a);
 /* A batch or set job is done: what waited for it goes on. */
 void sets_done(struct mapper *m, struct job *j);
 void sets_tick(struct mapper *m);
+/* Some of the owner's entries go with this change: it is to send its set again
+ * (nothing happens for other owners than DNS sources). */
+void sets_unhold(struct mapper *m, struct change *c, uint32_t owner);
 
 #endif

@@ -56,6 +56,17 @@ plan_source(struct change *c, const struct host_source *s, bool held,
 		c->failed = true;
 }
 
+void
+sets_unhold(struct mapper *m, struct change *c, uint32_t owner)
+{
+	struct host_source *s = hostset_by_id(&m->sets, owner);
+
+	if (!s || !s->held)
+		return;
+	s->held = false;
+	plan_source(c, s, false, s->hash, s->count);
+}
+
 static void
 plan_clear(struct change *c, const struct host_source *s)
 {
@@ -388,6 +399,13 @@ submit_batch(struct mapper *m, struct host_source *s, const struct ask *a,
 	job_submit(m, j);
 }
 
+/* Records of this set that have come; another one's make room for it. */
+static size_t
+staged(const struct host_source *s, uint64_t hash)
+{
+	return s->stage_open && s->stage_hash == hash ? s->stage.n : 0;
+}
+
 void
 mapper_host_data(struct mapper *m, const struct ask *a, const struct arec *recs,
 	size_t n)
@@ -396,7 +414,7 @@ mapper_host_data(struct mapper *m, const struct ask *a, const struct arec *recs,
 
 	m->stats.asked[a->cmd]++;
 	if (!s || s->id == OWNER_HOSTS ||
-		s->stage.n + s->in_flight_recs + n > RECORDS_MAX) {
+		staged(s, a->hash) + s->in_flight_recs + n > RECORDS_MAX) {
 		mapper_answer(m, a, ASK_FULL, NULL, NULL);
 		return;
 	}
@@ -523,8 +541,11 @@ sets_tick(struct mapper *m)
 int
 mapper_hosts(struct mapper *m, const struct hosts_rec *recs, size_t n)
 {
-	struct hosts_rec *copy = calloc(n + 1, sizeof(*copy));
+	struct hosts_rec *copy =
+		n <= RECORDS_MAX ? calloc(n + 1, sizeof(*copy)) : NULL;
 
+	if (n > RECORDS_MAX)
+		return -E2BIG;
 	if (!copy)
 		return -ENOMEM;
 	if (n)

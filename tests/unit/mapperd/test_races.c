@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Changes that are thought up while others are on their way to the disk. */
+/* Changes that are thought up while others are on their way to the disk, and
+ * what is left of other days. */
 #include "rig.h"
 #include "tests/unit/run.h"
 
@@ -139,13 +140,27 @@ START_TEST(test_other_tunnel)
 }
 END_TEST
 
+static struct arec
+batch_rec(void)
+{
+	return (struct arec){.ip = addr_of("192.168.7.1"),
+		.gw = addr_of("192.0.2.1"),
+		.ref = ref_from_u64(0x101)};
+}
+
+static uint64_t
+hash_of_batch(void)
+{
+	struct arec rec = batch_rec();
+
+	return msg_set_hash(&rec, 1);
+}
+
 static void
 send_batch(struct rig_client *c, uint64_t hash)
 {
 	struct source so = {"int.test", "a"};
-	struct arec rec = {.ip = addr_of("192.168.7.1"),
-		.gw = addr_of("192.0.2.1"),
-		.ref = ref_from_u64(0x101)};
+	struct arec rec = batch_rec();
 	struct msg m = {.mode = MSG_REQ,
 		.cmd = MSG_MC_HOST_DATA,
 		.id = 4,
@@ -184,5 +199,114 @@ START_TEST(test_left_with_a_batch_on_its_way)
 }
 END_TEST
 
+/* The settings of another day have no place for a source's host: its set is not
+ * held any more, so that its agent sends it again when they are put right. */
+START_TEST(test_source_that_does_not_fit)
+{
+	static struct rig r;
+	static const char *const nets[] = {
+		"10.240.0.0/12", "192.168.0.0/16", "10.240.0.0/12"};
+	const struct host_source *s;
+	struct rig_client *c;
+	struct server *old;
+	struct mapper_config cfg;
+	struct store_hooks hooks;
+	struct source so = {"int.test", "a"};
+	struct op row = {.kind = OP_SOURCE, .source = &so};
+	size_t i;
+
+	rig_init(&r, nets[0], "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	send_batch(c, hash_of_batch());
+	for (i = 0; i < ARRAY_LEN(nets); i++) {
+		rig_pump(&r);
+		ck_assert_ptr_null(r.fatal);
+		s = mapper_sources(rig_mapper(&r))->sources[1];
+		ck_assert_int_eq(s->held, i == 0);
+		ck_assert_uint_eq(r.store.entries.n[ENTRY_LOCAL], i == 0);
+		row.data.owner = s->id;
+		row.held = s->held;
+		row.hash = s->hash;
+		row.count = s->count;
+		if (i + 1 == ARRAY_LEN(nets))
+			break;
+		cfg = rig_config(&r, nets[i + 1], "192.0.2.1");
+		old = r.server;
+		server_stop(old);
+		r.n_clients = 0;
+		r.server = rig_server(&r, &cfg, 1024);
+		hooks = mapper_store_hooks(rig_mapper(&r));
+		ck_assert_int_eq(hooks.load(&row, hooks.arg), 0);
+		memstore_restart(&r.store, &hooks);
+		server_free(old);
+		ck_assert_int_eq(server_start(r.server, &r.store.store), 0);
+		ck_assert_int_eq(
+			mapper_start(rig_mapper(&r), &r.store.store), 0);
+	}
+	c = rig_join(&r, ROLE_ALL);
+	send_batch(c, hash_of_batch());
+	rig_pump(&r);
+	ck_assert(s->held);
+	ck_assert_uint_eq(r.store.entries.n[ENTRY_LOCAL], 1);
+	rig_fini(&r);
+}
+END_TEST
+
+/* More than a set may have, of a set that is given up: the next one finds
+ * room. */
+START_TEST(test_room_for_the_next_set)
+{
+	static struct rig r;
+	static struct arec recs[1024];
+	const struct host_source *s;
+	struct source so = {"int.test", "a"};
+	struct msg m = {.mode = MSG_REQ,
+		.cmd = MSG_MC_HOST_DATA,
+		.id = 4,
+		.count = 77,
+		.hash = 1,
+		.arecs = recs,
+		.n = ARRAY_LEN(recs)};
+	struct rig_client *c;
+	uint64_t n = 0;
+	size_t i;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	msg_set_source(&m, &so);
+	do {
+		for (i = 0; i < ARRAY_LEN(recs); i++)
+			recs[i] = (struct arec){.ip = addr_of("192.168.7.1"),
+				.gw = addr_of("192.0.2.1"),
+				.ref = ref_from_u64(++n << 16 | 1)};
+	} while (rig_ask(c, &m).mode == MSG_ACK);
+	s = mapper_sources(rig_mapper(&r))->sources[1];
+	ck_assert_uint_eq(s->stage.n, RECORDS_MAX);
+	m.hash = 2;
+	ck_assert_int_eq(rig_ask(c, &m).mode, MSG_ACK);
+	ck_assert_uint_eq(s->stage.n, ARRAY_LEN(recs));
+	ck_assert_ptr_null(r.fatal);
+	rig_fini(&r);
+}
+END_TEST
+
+/* A hosts file of more mappings than memory has room for behind the bounds is
+ * not taken: it would be on the disk and not in memory. */
+START_TEST(test_too_many_hosts)
+{
+	static struct rig r;
+	struct hosts_rec *lines = calloc(RECORDS_MAX + 1, sizeof(*lines));
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	ck_assert_int_eq(
+		mapper_hosts(rig_mapper(&r), lines, RECORDS_MAX + 1), -E2BIG);
+	ck_assert_uint_eq(r.store.n_queued, 0);
+	free(lines);
+	rig_fini(&r);
+}
+END_TEST
+
 RUN_TESTS("races", test_report_on_its_way, test_ending_and_listed,
-	test_other_tunnel, test_left_with_a_batch_on_its_way)
+	test_other_tunnel, test_left_with_a_batch_on_its_way,
+	test_source_that_does_not_fit, test_room_for_the_next_set,
+	test_too_many_hosts)
