@@ -86,7 +86,8 @@ wait_connect(struct wait *w, struct feed *f, struct worker *worker)
 	w->worker = worker;
 }
 
-/* What can't be asked now is asked when the feed is ready. */
+/* What can't be asked now is asked when the feed is ready, or has got another
+ * answer. */
 static bool
 ask(struct wait *w, const struct question *q)
 {
@@ -151,21 +152,6 @@ wait_changed(const struct msg_entry *e, void *arg)
 }
 
 void
-wait_answered(const struct question *q, enum feed_answer answer, void *arg)
-{
-	struct wait *w = arg;
-
-	if (answer == FEED_NONE) {
-		if (pending_unanswered(w->pending, q))
-			(void)ask(w, q);
-		return;
-	}
-	if (answer == FEED_NO)
-		pending_refuse(w->pending, q, now_ms());
-	back(w, q);
-}
-
-void
 wait_ready(void *arg)
 {
 	struct wait *w = arg;
@@ -174,6 +160,23 @@ wait_ready(void *arg)
 	while (pending_to_ask(w->pending, &q))
 		if (!ask(w, &q))
 			break;
+}
+
+void
+wait_answered(const struct question *q, enum feed_answer answer, void *arg)
+{
+	struct wait *w = arg;
+
+	if (answer == FEED_NONE) {
+		if (pending_unanswered(w->pending, q))
+			(void)ask(w, q);
+	} else {
+		if (answer == FEED_NO)
+			pending_refuse(w->pending, q, now_ms());
+		back(w, q);
+	}
+	/* There is room for a question that was one too many before. */
+	wait_ready(w);
 }
 
 const struct pending *

@@ -167,7 +167,7 @@ rig_init(struct rig *r, uint32_t path_mtu)
 	};
 	mapper_init(&r->mp);
 	open_ends(r);
-	r->maps = maps_new(&pub, 1000);
+	r->maps = maps_new(&pub, 10000);
 	r->peers = peers_new(16, port_of(r->peer));
 	start_worker(r, path_mtu);
 	start_feed(r);
@@ -384,6 +384,42 @@ START_TEST(test_change)
 }
 END_TEST
 
+/* Changes come and their answers don't, until no more requests may be under
+ * way: a question too many is asked as soon as one has been answered. */
+START_TEST(test_too_many)
+{
+	struct addr dst = {4, {10, 241}};
+	struct mapper_req first;
+	struct msg_entry e;
+	struct rig r;
+	uint64_t n;
+
+	rig_init(&r, 1500);
+	mapper_listen(&r.mp);
+	follow(&r);
+	for (n = 0;; n++) {
+		dst.b[2] = (uint8_t)(n >> 8);
+		dst.b[3] = (uint8_t)n;
+		host_sends(&r, &listed, &dst, 10, false, 'a');
+		RUN_UNTIL(&r.mp, counted(&r)->waited == n + 1);
+		if (feed_stats(r.feed)->asked == n)
+			break;
+		if (!n)
+			first = mapper_expect(&r.mp, MSG_LOOKUP_EA);
+		r.mp.full = true;
+		r.revision++;
+		e = remote(&dst, 100 + n);
+		send_set(&r, &e);
+		peer_gets(&r, 'a');
+	}
+	ck_assert_uint_ge(n, PENDING_QUESTIONS);
+	mapper_answer(&r.mp, &first, false);
+	RUN_UNTIL(&r.mp, feed_stats(r.feed)->no == 1);
+	ck_assert_uint_eq(feed_stats(r.feed)->asked, n + 1);
+	rig_fini(&r);
+}
+END_TEST
+
 /* Both ends unknown: one question after the other. */
 START_TEST(test_two_questions)
 {
@@ -585,6 +621,6 @@ START_TEST(test_garbage)
 }
 END_TEST
 
-RUN_TESTS("gwd worker", test_passes, test_waits, test_change,
+RUN_TESTS("gwd worker", test_passes, test_waits, test_change, test_too_many,
 	test_two_questions, test_refused, test_mapper_restarts, test_time_out,
 	test_queue_full, test_too_big, test_icmp_limit, test_garbage)
