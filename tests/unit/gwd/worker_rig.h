@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Worker, waiting packets and feed, the ends of the TUN device and of the
+ * tunnel, and a scripted mapper; for test_worker.c. */
+#ifndef TESTS_UNIT_GWD_WORKER_RIG_H
+#define TESTS_UNIT_GWD_WORKER_RIG_H
+
+#include "gwd/worker.h"
+
+#include <sys/socket.h>
+
+#include "gwd/feed.h"
+#include "gwd/maps.h"
+#include "gwd/udp.h"
+#include "gwd/wait.h"
+#include "tests/unit/gwd/mapper.h"
+
+#define STORE	     1234
+#define IP_HEADER    20
+#define UDP_HEADER   8
+#define IPREF_HEADER 20 /* IPv4 contexts, short references */
+
+static const struct addr pub = {4, {192, 0, 2, 1}};
+static const struct addr peer = {4, {127, 0, 0, 2}};
+static const struct addr known = {4, {10, 240, 1, 1}};
+static const struct addr unknown = {4, {10, 240, 1, 5}};
+static const struct addr listed = {4, {192, 168, 84, 10}};
+static const struct addr unlisted = {4, {192, 168, 84, 11}};
+static const bool no_trace;
+
+struct rig {
+	struct mapper mp;
+	struct gw_settings set;
+	struct maps *maps;
+	struct peers *peers;
+	struct limit limit;
+	struct wait *wait;
+	struct worker *worker;
+	struct feed *feed;
+	uint64_t revision;
+	int lan; /* our end of the TUN device */
+	int tun, udp;
+	int peer; /* the peer's socket */
+};
+
+static enum drop
+on_wait(const struct packet_in *in, const struct packet_out *out,
+	unsigned asked, uint64_t now, void *arg)
+{
+	struct rig *r = arg;
+
+	return wait_packet(r->wait, in, out, asked, now);
+}
+
+static void
+on_failed(void *arg)
+{
+	(void)arg;
+	ck_abort_msg("the worker failed");
+}
+
+static uint16_t
+port_of(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct endpoint e;
+
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&ss, &len), 0);
+	ck_assert(
+		endpoint_from_sockaddr(&e, (const struct sockaddr *)&ss, len));
+	return e.port;
+}
+
+static void
+open_ends(struct rig *r)
+{
+	const struct addr here = {4, {127, 0, 0, 1}};
+	int pair[2];
+
+	ck_assert_int_eq(
+		socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
+	r->lan = pair[0];
+	r->tun = pair[1];
+	ck_assert_int_eq(udp_open(&here, 0, &r->udp), 0);
+	ck_assert_int_eq(udp_open(&peer, 0, &r->peer), 0);
+}
+
+static void
+start_worker(struct rig *r, uint32_t path_mtu)
+{
+	const struct limit_rate all = {1000, 100}, each = {10, 10};
+	const struct worker_config cfg = {
+		.base = r->mp.base,
+		.tun_fd = r->tun,
+		.udp_fd = r->udp,
+		.raw_fd = -1,
+		.set = &r->set,
+		.maps = r->maps,
+		.peers = r->peers,
+		.limit = &r->limit,
+		.path_mtu = path_mtu,
+		.trace = &no_trace,
+		.wait = on_wait,
+		.failed = on_failed,
+		.arg = r,
+	};
+
+	limit_init(&r->limit, &all, &each, 1);
+	r->wait = wait_new(r->mp.base);
+	r->worker = worker_new(&cfg);
+	ck_assert_ptr_nonnull(r->wait);
+	ck_assert_ptr_nonnull(r->worker);
+}
+
+static void
+start_feed(struct rig *r)
+{
+	const struct feed_config cfg = {
+		.path = r->mp.path,
+		.fmt = {4, 4, MSG_DIALECT_1},
+		.profile = {r->set.encode_net, pub, r->set.own_ref},
+		.times = feed_times_default,
+		.maps = r->maps,
+		.changed = wait_changed,
+		.answered = wait_answered,
+		.ready = wait_ready,
+		.arg = r->wait,
+	};
+
+	r->feed = feed_new(r->mp.base, &cfg);
+	ck_assert_ptr_nonnull(r->feed);
+	wait_connect(r->wait, r->feed, r->worker);
+}
+
+static struct msg_entry
+remote(const struct addr *ea, uint64_t ref)
+{
+	return (struct msg_entry){.flags = MSG_ENTRY_LISTED,
+		.born = 1,
+		.arec = {.ea = *ea, .gw = peer, .ref = ref_from_u64(ref)}};
+}
+
+static void
+send_set(struct rig *r, const struct msg_entry *e)
+{
+	const struct msg m = {.mode = MSG_DATA,
+		.cmd = MSG_FEED_SET,
+		.revision = r->revision,
+		.n = 1,
+		.entries = e};
+
+	mapper_send(&r->mp, &m);
+}
+
+static void
+rig_init(struct rig *r, uint32_t path_mtu)
+{
+	*r = (struct rig){
+		.set = {.local_ver = 4,
+			.tunnel_ver = 4,
+			.pub = pub,
+			.own_local = {4, {10, 240, 0, 1}},
+			.own_ref = ref_from_u64(1),
+			.encode_net = {{4, {10, 240}}, 12}},
+		.revision = 5,
+	};
+	mapper_init(&r->mp);
+	open_ends(r);
+	r->maps = maps_new(&pub, 10000);
+	r->peers = peers_new(16, port_of(r->peer));
+	start_worker(r, path_mtu);
+	start_feed(r);
+}
+
+/* The mapper is there, with the known mappings. */
+static void
+follow(struct rig *r)
+{
+	struct mapper_req q;
+	struct msg ack = {.mode = MSG_ACK,
+		.cmd = MSG_FEED_START,
+		.store = STORE,
+		.revision = r->revision};
+	const struct msg at = {.mode = MSG_DATA,
+		.cmd = MSG_FEED_AT,
+		.store = STORE,
+		.revision = r->revision};
+	struct msg_entry e = remote(&known, 7);
+
+	q = mapper_expect(&r->mp, MSG_FEED_START);
+	ack.id = q.m.id;
+	mapper_send(&r->mp, &ack);
+	send_set(r, &e);
+	e = (struct msg_entry){.flags = MSG_ENTRY_LISTED,
+		.arec = {.ip = listed, .ref = ref_from_u64(9)}};
+	send_set(r, &e);
+	mapper_send(&r->mp, &at);
+	q = mapper_expect(&r->mp, MSG_FEED_USED);
+	mapper_answer(&r->mp, &q, true);
+}
+
+static void
+rig_fini(struct rig *r)
+{
+	feed_free(r->feed);
+	worker_free(r->worker);
+	wait_free(r->wait);
+	peers_free(r->peers);
+	maps_free(r->maps);
+	mapper_fini(&r->mp);
+	close(r->lan);
+	close(r->tun);
+	close(r->udp);
+	close(r->peer);
+}
+
+static const struct counters *
+counted(const struct rig *r)
+{
+	return worker_counters(r->worker);
+}
+
+/* A host sends a UDP packet; its payload begins with the mark. */
+static void
+host_sends(struct rig *r, const struct addr *src, const struct addr *dst,
+	size_t payload, bool df, uint8_t mark)
+{
+	uint8_t p[4096] = {0};
+	size_t len = IP_HEADER + UDP_HEADER + payload;
+	struct wbuf w;
+
+	ck_assert_uint_le(len, sizeof(p));
+	wbuf_init(&w, p, sizeof(p));
+	wbuf_be16(&w, 0x4500);
+	wbuf_be16(&w, len);
+	wbuf_be16(&w, 0);
+	wbuf_be16(&w, df ? 0x4000 : 0);
+	wbuf_be32(&w, 0x40110000); /* TTL 64, UDP */
+	addr_put(&w, src, 4);
+	addr_put(&w, dst, 4);
+	wbuf_be16(&w, 1000);
+	wbuf_be16(&w, 2000);
+	wbuf_be16(&w, UDP_HEADER + payload);
+	wbuf_be16(&w, 0);
+	wbuf_u8(&w, mark);
+	ck_assert(wbuf_ok(&w));
+	ck_assert_int_eq(send(r->lan, p, len, 0), (ssize_t)len);
+}
+
+/* What comes out at a descriptor, within the bound. */
+static size_t
+receive(struct rig *r, int fd, uint8_t *buf, size_t size)
+{
+	ssize_t n;
+
+	RUN_UNTIL(&r->mp, (n = recv(fd, buf, size, MSG_DONTWAIT)) >= 0);
+	return (size_t)n;
+}
+
+static bool
+is_empty(int fd)
+{
+	uint8_t b;
+
+	return recv(fd, &b, 1, MSG_DONTWAIT | MSG_PEEK) < 0;
+}
+
+/* The peer gets an unfragmented packet with this mark. */
+static void
+peer_gets(struct rig *r, uint8_t mark)
+{
+	uint8_t p[4096];
+	size_t n = receive(r, r->peer, p, sizeof(p));
+
+	ck_assert_uint_gt(n, IPREF_HEADER + UDP_HEADER);
+	ck_assert_uint_eq(p[0] & 0xfe, 0x10);
+	ck_assert_uint_eq(p[IPREF_HEADER + UDP_HEADER], mark);
+}
+
+/* The host gets this ICMP error from the gateway. */
+static void
+host_gets(struct rig *r, uint8_t type, uint8_t code)
+{
+	uint8_t p[4096];
+	size_t n = receive(r, r->lan, p, sizeof(p));
+	struct addr src, dst;
+
+	ck_assert_uint_gt(n, IP_HEADER + 8);
+	counters_addrs(p, n, &src, &dst);
+	ck_assert(addr_eq(&src, &r->set.own_local));
+	ck_assert(addr_eq(&dst, &listed));
+	ck_assert_uint_eq(p[9], 1);
+	ck_assert_uint_eq(p[IP_HEADER], type);
+	ck_assert_uint_eq(p[IP_HEADER + 1], code);
+}
+
+static void
+answer(struct rig *r, const struct mapper_req *q, const struct arec *rec)
+{
+	const struct msg m = {.mode = MSG_ACK,
+		.cmd = q->m.cmd,
+		.id = q->m.id,
+		.mark = {1, 6},
+		.n = 1,
+		.arecs = rec};
+
+	mapper_send(&r->mp, &m);
+}
+
+static void
+answer_unknown(struct rig *r)
+{
+	struct mapper_req q = mapper_expect(&r->mp, MSG_LOOKUP_EA);
+	struct msg_entry e = remote(&unknown, 8);
+
+	ck_assert(addr_eq(&q.arecs[0].ea, &unknown));
+	answer(r, &q, &e.arec);
+}
+
+#endif
