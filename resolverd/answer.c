@@ -107,14 +107,16 @@ name_at_is(const struct wbuf *w, size_t pos, const uint8_t *n)
 	}
 }
 
-/* Where the wire name at n stands already; 0: nowhere. */
+/* Where the wire name of len bytes at n stands already; 0: nowhere. Few names
+ * have the same length, and those of one name's ends all differ: so names made
+ * to be alike up to their last label cost no more than others. */
 static size_t
-name_find(const struct answer *a, const uint8_t *n)
+name_find(const struct answer *a, const uint8_t *n, size_t len)
 {
 	size_t i;
 
 	for (i = 0; i < a->n_names; i++)
-		if (name_at_is(&a->w, a->names[i], n))
+		if (a->name_lens[i] == len && name_at_is(&a->w, a->names[i], n))
 			return a->names[i];
 	return 0;
 }
@@ -123,14 +125,15 @@ static void
 write_name(struct answer *a, const struct name *name)
 {
 	const uint8_t *n = name->b;
-	size_t pos, known = a->n_names;
+	size_t pos, len, known = a->n_names;
 
 	if (!name->len) {
 		wbuf_fail(&a->w);
 		return;
 	}
 	for (; n[0]; n += n[0] + 1) {
-		pos = name_find(a, n);
+		len = name->len - (size_t)(n - name->b);
+		pos = name_find(a, n, len);
 		if (pos) {
 			wbuf_be16(&a->w, 0xc000 | pos);
 			goto out;
@@ -138,8 +141,10 @@ write_name(struct answer *a, const struct name *name)
 		pos = a->w.len;
 		wbuf_bytes(&a->w, n, (size_t)n[0] + 1);
 		/* Not counted yet: this name is not whole. */
-		if (pos <= POINTER_MAX && known < ANSWER_NAMES)
+		if (pos <= POINTER_MAX && known < ANSWER_NAMES) {
+			a->name_lens[known] = (uint8_t)len;
 			a->names[known++] = pos;
+		}
 	}
 	wbuf_u8(&a->w, 0);
 out:

@@ -58,7 +58,8 @@ struct answer {
 	bool aa;	/* say that it is authoritative */
 	bool ra;	/* recursion is available; set by answer_begin() */
 	bool truncated; /* answer or authority did not fit */
-	size_t names[ANSWER_NAMES]; /* where labels begin that can be used */
+	size_t names[ANSWER_NAMES]; /* where names begin that can be used */
+	uint8_t name_lens[ANSWER_NAMES]; /* their lengths, uncompressed */
 	size_t n_names;
 };
 
