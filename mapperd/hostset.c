@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Invariants: a source's waiting records are sorted by key, each key once, and
- * n_waits of the hostset is their sum; its unfinished set is empty when
- * stage_open is false.
+ * Invariants: a source's waiting records are sorted by key, each key once;
+ * those that are over stay until they are more than the others, so that a large
+ * set comes in force in time that grows with it and not with its square.
+ * n_waits of the hostset is the sum of those that wait. A source's unfinished
+ * set is empty when stage_open is false.
  */
 #include "mapperd/hostset.h"
 
@@ -256,15 +258,24 @@ wait_cmp(const void *a, const void *b)
 	return entry_key_cmp(&x->key, &y->key);
 }
 
+/* The place of this key, also one that is over. */
 static struct host_wait *
-wait_find(const struct host_source *s, const struct entry_key *key)
+wait_slot(const struct host_source *s, const struct entry_key *key)
 {
 	struct host_wait want = {.key = *key};
 
-	if (!s->n_waits)
+	if (!s->n_slots)
 		return NULL;
 	return bsearch(
-		&want, s->waits, s->n_waits, sizeof(*s->waits), wait_cmp);
+		&want, s->waits, s->n_slots, sizeof(*s->waits), wait_cmp);
+}
+
+static struct host_wait *
+wait_find(const struct host_source *s, const struct entry_key *key)
+{
+	struct host_wait *w = wait_slot(s, key);
+
+	return w && !w->over ? w : NULL;
 }
 
 /* key has become free: the first other source whose record waits for it. */
@@ -391,22 +402,36 @@ hostset_plan(
 }
 
 static int
-wait_insert(struct hostset *hs, struct host_source *s, const struct op *op)
+wait_grow(struct host_source *s)
 {
-	struct host_wait w = {op->data.key, op->data.addr};
-	struct host_wait *waits;
-	size_t at = s->n_waits;
+	size_t room = s->room ? s->room * 2 : 16;
+	struct host_wait *waits = reallocarray(s->waits, room, sizeof(*waits));
 
-	if (wait_find(s, &w.key))
-		return 0;
-	waits = reallocarray(s->waits, s->n_waits + 1, sizeof(*waits));
 	if (!waits)
 		return -ENOMEM;
 	s->waits = waits;
-	while (at && wait_cmp(&waits[at - 1], &w) > 0)
-		at--;
-	memmove(waits + at + 1, waits + at, (s->n_waits - at) * sizeof(*waits));
-	waits[at] = w;
+	s->room = room;
+	return 0;
+}
+
+static int
+wait_insert(struct hostset *hs, struct host_source *s, const struct op *op)
+{
+	struct host_wait w = {.key = op->data.key, .addr = op->data.addr};
+	struct host_wait *slot = wait_slot(s, &w.key);
+	size_t at = s->n_slots;
+
+	if (slot && !slot->over)
+		return 0;
+	if (!slot) {
+		if (s->n_slots == s->room && wait_grow(s))
+			return -ENOMEM;
+		while (at && wait_cmp(&s->waits[at - 1], &w) > 0)
+			at--;
+		slot = s->waits + at;
+		memmove(slot + 1, slot, (s->n_slots++ - at) * sizeof(*slot));
+	}
+	*slot = w;
 	s->n_waits++;
 	hs->n_waits++;
 	return 0;
@@ -417,14 +442,19 @@ wait_remove(
 	struct hostset *hs, struct host_source *s, const struct entry_key *key)
 {
 	struct host_wait *w = wait_find(s, key);
-	size_t i;
+	size_t i, n = 0;
 
 	if (!w)
 		return;
-	i = (size_t)(w - s->waits);
-	memmove(w, w + 1, (s->n_waits - i - 1) * sizeof(*w));
+	w->over = true;
 	s->n_waits--;
 	hs->n_waits--;
+	if (s->n_slots - s->n_waits <= s->n_waits)
+		return;
+	for (i = 0; i < s->n_slots; i++)
+		if (!s->waits[i].over)
+			s->waits[n++] = s->waits[i];
+	s->n_slots = n;
 }
 
 int
@@ -444,7 +474,7 @@ hostset_apply_wait(struct hostset *hs, const struct op *op)
 		hs->n_waits -= s->n_waits;
 		free(s->waits);
 		s->waits = NULL;
-		s->n_waits = 0;
+		s->n_slots = s->room = s->n_waits = 0;
 		return 0;
 	}
 }

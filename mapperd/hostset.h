@@ -32,6 +32,7 @@ struct host_rec {
 struct host_wait {
 	struct entry_key key;
 	struct addr addr;
+	bool over; /* it waits no longer; its place is kept for a while */
 };
 
 struct host_source {
@@ -44,7 +45,8 @@ struct host_source {
 	uint32_t refused;   /* of them, not taken */
 	uint32_t conflicts; /* waiting with another address than the holder's */
 	struct host_wait *waits; /* owned; sorted by key */
-	size_t n_waits;
+	size_t n_slots, room;	 /* of waits: in use, in all */
+	size_t n_waits;		 /* in use and not over */
 	uint64_t heard; /* ms of the mapper's clock; 0: not since the start */
 
 	bool stage_open;      /* an unfinished set is being collected */
