@@ -388,25 +388,52 @@ mapper_ask(struct mapper *m, const struct ask *a)
 	dispatch(m, a);
 }
 
+static void
+keep_lease(struct mapper *m, struct entry *e, uint64_t expires)
+{
+	entries_lease(&m->entries, e, expires);
+	e->unsaved = true;
+}
+
+void
+asks_keep_leases(struct mapper *m, const struct change *c)
+{
+	const struct entry_data *d;
+	struct entry *e;
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		d = &c->ops[i].data;
+		if (c->ops[i].kind != OP_LEASE)
+			continue;
+		e = d->kind == ENTRY_REMOTE
+			    ? entries_remote(&m->entries, &d->key)
+			    : entries_local(&m->entries, &d->key);
+		if (e && e->owner == OWNER_MAPPER)
+			keep_lease(m, e, d->expires);
+	}
+}
+
 /* The store can't write: what is known is still served, and its lease goes on
- * in memory, as its end could not be stored either. False: not known. */
+ * in memory. False: not known. */
 static bool
 answer_from_memory(struct mapper *m, const struct ask *a)
 {
 	struct entry_key key = {a->arec.gw, a->arec.ref};
 	struct entry *e = NULL;
 
+	if (a->cmd == MSG_MC_GET_EA && addr_eq(&key.gw, &m->cfg.rules.pub))
+		key.gw = addr_zero(key.gw.ver); /* our own host */
 	if (a->cmd == MSG_GET_EA || a->cmd == MSG_MC_GET_EA)
-		e = entries_remote(&m->entries, &key);
+		e = entry_key_own(&key) ? entries_local(&m->entries, &key)
+					: entries_remote(&m->entries, &key);
 	else if (a->cmd == MSG_GET_REF)
 		e = entries_source(&m->entries, &a->arec.ip,
 			addr_is_zero(&m->cfg.rules.pub));
 	if (!e || e->busy)
 		return false;
-	if (wants_renewal(m, e)) {
-		entries_lease(&m->entries, e, mapper_now(m) + m->cfg.lease_ms);
-		e->unsaved = true;
-	}
+	if (wants_renewal(m, e))
+		keep_lease(m, e, mapper_now(m) + m->cfg.lease_ms);
 	answer_entry(m, a, e);
 	return true;
 }

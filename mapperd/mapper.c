@@ -15,9 +15,7 @@
 
 #include "mapperd/mapper_impl.h"
 
-#define CLOCK_SAVE_MS                                                          \
-	60000 /* at most so much of a lease is lost in a crash                 \
-	       */
+#define CLOCK_SAVE_MS 60000 /* most of a lease that a crash loses */
 
 struct job *
 job_new(enum job_kind kind)
@@ -245,6 +243,8 @@ release(struct mapper *m, struct job *j, bool stored)
 	struct entry *e;
 	size_t i;
 
+	if (!stored)
+		asks_keep_leases(m, c);
 	if (j->kind == JOB_MAKE)
 		table_del(&m->pending, &j->key);
 	if (j->taken.ea.ver && !stored)

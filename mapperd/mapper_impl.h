@@ -82,6 +82,9 @@ void asks_end(struct mapper *m, struct ask_list *asks, enum ask_result res);
 /* The slice of leases that have ended; starts a job when there are any. */
 void asks_expire(struct mapper *m);
 enum ask_result ask_result_of(int err);
+/* A change that can't be stored: its leases go on in memory, as their ends
+ * could not be stored either. */
+void asks_keep_leases(struct mapper *m, const struct change *c);
 
 /* sets.c */
 void sets_hash(struct mapper *m, const struct ask *a);

@@ -306,7 +306,44 @@ START_TEST(test_too_many_hosts)
 }
 END_TEST
 
+/* What carries packets while the store can't write is in force still when it
+ * can again; so is what was asked for by a name of our own. */
+START_TEST(test_used_without_store)
+{
+	static struct rig r;
+	struct rig_client *c;
+	struct arec rec = remote("198.51.100.7", 5), own = {0};
+	struct msg m = {.mode = MSG_REQ,
+		.cmd = MSG_GET_REF,
+		.id = 9,
+		.arecs = &own,
+		.n = 1};
+	struct addr ea;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	rec.ea = ea = get_ea(c, MSG_MC_GET_EA, &rec);
+	own.ip = addr_of("192.168.1.1");
+	m = rig_ask(c, &m);
+	own = remote("192.0.2.1", 0);
+	own.ref = msg_arec(&m, 0).ref;
+	r.now += 2 * HOUR;
+	r.store.fail = -ENOSPC;
+	send_one(c, MSG_FEED_USED, &rec);
+	rig_pump(&r);
+	get_ea(c, MSG_MC_GET_EA, &own);
+	r.now += 3 * HOUR;
+	r.store.fail = 0;
+	mapper_tick(rig_mapper(&r));
+	rig_pump(&r);
+	ck_assert_ptr_nonnull(
+		entries_by_ea(mapper_entries(rig_mapper(&r)), &ea));
+	get_ea(c, MSG_MC_GET_EA, &own);
+	rig_fini(&r);
+}
+END_TEST
+
 RUN_TESTS("races", test_report_on_its_way, test_ending_and_listed,
 	test_other_tunnel, test_left_with_a_batch_on_its_way,
 	test_source_that_does_not_fit, test_room_for_the_next_set,
-	test_too_many_hosts)
+	test_too_many_hosts, test_used_without_store)
