@@ -412,6 +412,7 @@ START_TEST(test_no_time_wait)
 		ck_assert_uint_eq(f.asked_tcp, i);
 	}
 	ck_assert_uint_eq(left_over(&f.at), 0);
+	loop_rounds(base, 20); /* the server sees the last one's end */
 	upstream_free(up);
 	fake_stop(&f);
 	event_base_free(base);
