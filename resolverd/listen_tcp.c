@@ -56,6 +56,13 @@ backlog(const struct tcp_client *c)
 	return c->be ? evbuffer_get_length(bufferevent_get_output(c->be)) : 0;
 }
 
+/* It waits for us, or we for it. */
+static bool
+busy(const struct tcp_client *c)
+{
+	return c->under_way || backlog(c);
+}
+
 static bool
 may_ask(const struct tcp_client *c)
 {
@@ -165,18 +172,48 @@ on_event(struct bufferevent *be, short what, void *arg)
 	tcp_client_close(c);
 }
 
+/* The first client of the address that has more than half of all clients (by
+ * Boyer and Moore's vote); NULL: none has. */
+static struct tcp_client *
+greedy_client(const struct listen *l)
+{
+	struct tcp_client *c, *first = NULL, *who = NULL;
+	size_t n = 0;
+
+	TAILQ_FOREACH(c, &l->clients, link)
+	{
+		if (!n)
+			who = c;
+		if (addr_eq(&c->peer.addr, &who->peer.addr))
+			n++;
+		else
+			n--;
+	}
+	n = 0;
+	TAILQ_FOREACH(c, &l->clients, link)
+	{
+		if (!addr_eq(&c->peer.addr, &who->peer.addr))
+			continue;
+		if (!n++)
+			first = c;
+	}
+	return 2 * n > l->stats.tcp_clients ? first : NULL;
+}
+
 /* Room for one more: the client that asked longest ago and waits for nothing
- * goes. */
+ * goes; when none does, one of who keeps most places taken, for others. */
 static bool
-make_room(struct listen *l)
+make_room(struct listen *l, const struct addr *newcomer)
 {
 	struct tcp_client *c = TAILQ_FIRST(&l->clients);
 
 	if (l->stats.tcp_clients < l->tcp_max)
 		return true;
-	while (c && (c->under_way || backlog(c)))
+	while (c && busy(c))
 		c = TAILQ_NEXT(c, link);
-	if (!c) {
+	if (!c)
+		c = greedy_client(l);
+	if (!c || (busy(c) && addr_eq(&c->peer.addr, newcomer))) {
 		l->stats.tcp_refused++;
 		return false;
 	}
@@ -222,7 +259,7 @@ on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
 
 	(void)ev;
 	if (!endpoint_from_sockaddr(&peer, sa, (socklen_t)len) ||
-		!make_room(s->l)) {
+		!make_room(s->l, &peer.addr)) {
 		close(fd);
 		return;
 	}

@@ -56,16 +56,26 @@ start(struct fixture *f, size_t tcp_max, uint64_t idle_ms)
 }
 
 static int
-connected(struct fixture *f)
+connected_from(struct fixture *f, const struct addr *from)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	addr_to_sockaddr(from, 0, &ss, &len);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&ss, len), 0);
 	addr_to_sockaddr(&f->at.addr, f->at.port, &ss, &len);
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&ss, len), 0);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	return fd;
+}
+
+static int
+connected(struct fixture *f)
+{
+	struct addr from = own_loopback(5);
+
+	return connected_from(f, &from);
 }
 
 static size_t
@@ -283,6 +293,39 @@ START_TEST(test_full)
 	LOOP_UNTIL(f.base, !f.r.n_queries);
 	for (i = 0; i < 4; i++)
 		stream_close(&s[i]);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* Who keeps all places taken with queries that nobody answers makes room for
+ * another host, not for itself. */
+START_TEST(test_greedy)
+{
+	static struct fixture f;
+	struct addr other = own_loopback(6);
+	struct stream s[4] = {{0}}, more;
+	int i;
+
+	start(&f, 3, 10000);
+	for (i = 0; i < 3; i++) {
+		s[i].fd = connected(&f);
+		ask(s[i].fd, 1, "dead.test", DNS_TYPE_MX);
+		LOOP_UNTIL(f.base, f.r.n_queries == (size_t)i + 1);
+	}
+	more = (struct stream){.fd = connected(&f)};
+	LOOP_UNTIL(f.base, stream_read(&more) || more.end);
+	ck_assert(more.end);
+	ck_assert_uint_eq(listen_stats(f.r.listen)->tcp_refused, 1);
+	s[3].fd = connected_from(&f, &other);
+	ask(s[3].fd, 1, "x.in-addr.arpa", DNS_TYPE_OPT);
+	LOOP_UNTIL(f.base, has_messages(&s[3], 1));
+	ck_assert_uint_eq(listen_stats(f.r.listen)->tcp_evicted, 1);
+	LOOP_UNTIL(f.base, stream_read(&s[0]) || s[0].end);
+	ck_assert(s[0].end);
+	LOOP_UNTIL(f.base, !f.r.n_queries);
+	for (i = 0; i < 4; i++)
+		stream_close(&s[i]);
+	stream_close(&more);
 	fixture_stop(&f);
 }
 END_TEST
@@ -553,5 +596,5 @@ START_TEST(test_secondary_asks)
 END_TEST
 
 RUN_TESTS("tcp", test_out_of_order, test_half_closed, test_gone, test_idle,
-	test_full, test_many, test_axfr, test_axfr_ends, test_axfr_twice,
-	test_transfers, test_secondary_asks)
+	test_full, test_greedy, test_many, test_axfr, test_axfr_ends,
+	test_axfr_twice, test_transfers, test_secondary_asks)
