@@ -111,13 +111,17 @@ name_at_is(const struct wbuf *w, size_t pos, const uint8_t *n)
  * have the same length, and those of one name's ends all differ: so names made
  * to be alike up to their last label cost no more than others. */
 static size_t
-name_find(const struct answer *a, const uint8_t *n, size_t len)
+name_find(struct answer *a, const uint8_t *n, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i < a->n_names; i++)
-		if (a->name_lens[i] == len && name_at_is(&a->w, a->names[i], n))
+	for (i = 0; i < a->n_names; i++) {
+		if (a->name_lens[i] != len)
+			continue;
+		a->compared++;
+		if (name_at_is(&a->w, a->names[i], n))
 			return a->names[i];
+	}
 	return 0;
 }
 
@@ -191,6 +195,7 @@ answer_begin(struct answer *a, const struct answer_head *head, uint8_t *buf)
 	a->aa = a->truncated = false;
 	a->ra = true;
 	a->n_names = 0;
+	a->compared = 0;
 	wbuf_init(&a->w, buf, head->limit - opt);
 	wbuf_zeros(&a->w, DNS_HEADER);
 	if (head->has_question) {

@@ -61,6 +61,7 @@ struct answer {
 	size_t names[ANSWER_NAMES]; /* where names begin that can be used */
 	uint8_t name_lens[ANSWER_NAMES]; /* their lengths, uncompressed */
 	size_t n_names;
+	size_t compared; /* names compared label by label, a bound in tests */
 };
 
 /* buf must have room for head->limit bytes. */
