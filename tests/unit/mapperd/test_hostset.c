@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sets of hosts: when one is complete, and that what is in force afterwards is
  * what the sources list, whoever came first, by random sets against a model. */
-#include <time.h>
 
 #include "help.h"
 #include "tests/unit/run.h"
@@ -261,15 +260,15 @@ START_TEST(test_random_sets)
 END_TEST
 
 /* All records of a large set wait and come in force in one change: the loop
- * must not stand still over it. Each record's turn in both orders, and what is
- * left between them is found. */
+ * must not stand still over it (work that grows by the square runs into the
+ * test's time limit). Each record's turn in both orders, and what is left
+ * between them is found. */
 START_TEST(test_many_wait)
 {
 	struct hostset hs;
 	struct host_source *s;
 	struct op op = {.kind = OP_WAIT};
 	uint32_t i, n = 200000;
-	clock_t start;
 	int down;
 
 	for (down = 0; down < 2; down++) {
@@ -277,7 +276,6 @@ START_TEST(test_many_wait)
 		s = hostset_make(&hs, &(struct source){"a", "b"}, 0);
 		op.data.owner = s->id;
 		op.data.key.gw = addr_zero(4);
-		start = clock();
 		for (op.kind = OP_WAIT, i = 1; i <= n; i++) {
 			op.data.key.ref = ref_from_u64(i);
 			ck_assert_int_eq(hostset_apply_wait(&hs, &op), 0);
@@ -290,7 +288,6 @@ START_TEST(test_many_wait)
 		}
 		ck_assert_uint_eq(s->n_waits, 1);
 		ck_assert_uint_eq(hs.n_waits, 1);
-		ck_assert_int_lt(clock() - start, 20 * CLOCKS_PER_SEC);
 		/* One that waits again, and the same twice. */
 		for (op.kind = OP_WAIT, i = 0; i < 2; i++)
 			ck_assert_int_eq(hostset_apply_wait(&hs, &op), 0);
