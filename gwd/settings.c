@@ -27,7 +27,7 @@ check_ifname(const void *field)
 
 static const struct conf_row rows[] = {
 	{"gateway-port", CONF_UINT, OFF(port), 0, UINT16_MAX, "1045",
-		.arg = "PORT",
+		.flags = CONF_LENIENT, .arg = "PORT",
 		.help = "port of the tunnel socket; 0 is the default"},
 	{"remote-gateway-port", CONF_UINT, OFF(remote_port), 0, UINT16_MAX,
 		"1045", .flags = CONF_RELOAD, .arg = "PORT",

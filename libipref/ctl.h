@@ -19,7 +19,8 @@ struct evbuffer;
 struct ctl;
 
 /* Listens at path. 0 or -errno (logged); *out is the caller's. -EADDRINUSE when
- * a server answers there; a stale socket is replaced. */
+ * a server answers there, -EACCES when the socket there is another user's; a
+ * stale socket is replaced. */
 int ctl_new(struct ctl **out, struct event_base *base, const char *path,
 	const char *program) MUSTCHECK;
 /* Closes, unlinks the path. NULL is fine. */
