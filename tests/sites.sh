@@ -136,6 +136,12 @@ site_ctl() { # SITE ARGUMENT...
 	"$bin/iprefctl" --control-dir "$work/$ctl_site" "$@" 2>&1
 }
 
+# published SITE: its host is. Before that the host sends from another reference,
+# and a connection that is open at that moment breaks.
+published() {
+	has "internal:$1.example" site_ctl "$1" mappings
+}
+
 # lookup SITE NAME: what a host of the site gets to know; waits for an answer.
 lookup() {
 	in_ns "$1-host" dig +short +time=1 +tries=1 @192.168.84.1 "$2" A |
