@@ -35,8 +35,8 @@ struct daemon_part {
 	const char *name; /* for errors: "tun", "store" */
 	/* 0 or -errno; the part logs the reason itself, with its subject. */
 	int (*start)(struct daemon *d);
-	/* May be NULL. Called also when its own start failed half way? No:
-	 * start cleans up after itself when it fails. */
+	/* May be NULL. Not called when its own start failed: start cleans up
+	 * after itself then. */
 	void (*stop)(struct daemon *d);
 };
 
