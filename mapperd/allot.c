@@ -89,8 +89,8 @@ pool_fill(struct allot *a)
 struct allot *
 allot_new(const struct allot_config *cfg)
 {
-	struct quota_limits limits = {
-		cfg->peer_gw, cfg->peer_net, cfg->resolver_gw};
+	struct quota_limits limits = {cfg->peer_gw, cfg->peer_net,
+		cfg->resolver_gw, cfg->tentative_gw, cfg->tentative_net};
 	struct allot *a = calloc(1, sizeof(*a));
 
 	if (!a)

@@ -63,6 +63,7 @@ allot_to_ask(enum allot_result r)
 		return ASK_QUOTA;
 	case ALLOT_RATE:
 		return ASK_RATE;
+	case ALLOT_BLOCK:
 	case ALLOT_NOMEM:
 		break;
 	}

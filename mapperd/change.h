@@ -32,6 +32,9 @@ enum op_kind {
 	OP_WAIT,	/* data.owner: a record that another owner keeps out */
 	OP_WAIT_DEL,	/* data.owner, key: it waits no longer */
 	OP_WAIT_CLEAR,	/* data.owner: none of its records waits */
+	OP_BLOCK,	/* data.addr: the first ea of a block that tentative
+			 * mappings are drawn from (allot.h) */
+	OP_BLOCK_DEL,	/* the same: none of it is in use any more */
 	OP_N
 };
 

@@ -7,7 +7,9 @@
  * own context, whatever our public address is. Every entry has an owner; those
  * of the mapper itself ("dynamic") have a lease and stand in the order in which
  * their leases end. Only what the store has committed is in here, so whatever
- * is found may be told to anyone.
+ * is found may be told to anyone; but for tentative entries (OWNER_TENTATIVE),
+ * whose eas are out of blocks that are reserved durably: those only gwd is
+ * told.
  */
 #ifndef MAPPERD_ENTRY_H
 #define MAPPERD_ENTRY_H
@@ -28,13 +30,15 @@ enum entry_kind {
 enum entry_cause {
 	CAUSE_NONE = 0, /* listed, or a local entry */
 	CAUSE_RESOLVER = 1,
-	CAUSE_PEER = 2, /* a packet that arrived */
+	CAUSE_PEER = 2,	     /* a packet that arrived */
+	CAUSE_TENTATIVE = 3, /* the same, not promoted yet: never stored */
 };
 
 /* Owner ids of proto/mapper.md; from OWNER_SOURCE on, DNS sources. */
 enum {
 	OWNER_MAPPER = 1,
 	OWNER_HOSTS = 2,
+	OWNER_TENTATIVE = 3, /* the mapper's, in memory only (design.md) */
 	OWNER_SOURCE = 16,
 };
 
@@ -126,6 +130,11 @@ int entries_add(struct entries *es, const struct entry_data *d,
 void entries_del(struct entries *es, struct entry *e);
 /* Gives a dynamic entry another end. */
 void entries_lease(struct entries *es, struct entry *e, uint64_t expires);
+/* A tentative entry becomes an ordinary dynamic one, as d says (owner, cause,
+ * born, made, expires; addr and key are the same); the name is taken over when
+ * it has none. 0 or -ENOMEM, unchanged then. */
+int entries_promote(struct entries *es, struct entry *e,
+	const struct entry_data *d) MUSTCHECK;
 /* Sets the name when there is none yet; -ENOMEM leaves it so. */
 int entries_name(struct entry *e, const char *name) MUSTCHECK;
 

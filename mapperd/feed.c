@@ -42,10 +42,13 @@ struct feed {
 };
 
 struct feed *
-feed_new(const struct feed_config *cfg, uint64_t revision)
+feed_new(const struct feed_config *cfg, uint64_t revision, uint64_t oldest,
+	const struct change *removed)
 {
 	struct feed *f = calloc(1, sizeof(*f));
 
+	(void)oldest;
+	(void)removed;
 	if (!f)
 		return NULL;
 	f->cfg = *cfg;

@@ -29,16 +29,19 @@ struct feed_config {
 	void *arg;
 };
 
-/* revision: of the last change in `entries`. NULL: no memory. */
-struct feed *feed_new(
-	const struct feed_config *cfg, uint64_t revision) MUSTCHECK;
+/* revision: of the last change in `entries`; what was removed by changes above
+ * `oldest` is in removed (OP_DEL, data.born: the revision), so that followers
+ * can go on from there after a restart. NULL: no memory. */
+struct feed *feed_new(const struct feed_config *cfg, uint64_t revision,
+	uint64_t oldest, const struct change *removed) MUSTCHECK;
 void feed_free(struct feed *f);
 
 /* FEED_START: answers it, and sends the first portion. */
 void feed_start(struct feed *f, uint64_t client, const struct msg *req);
 /* The client has gone; nothing happens when it did not follow. */
 void feed_leave(struct feed *f, uint64_t client);
-/* A change has been applied to the entries. */
+/* A change has been applied to the entries. One with the revision of the last
+ * is of tentative entries: it is sent, but not kept for others. */
 void feed_publish(struct feed *f, uint64_t revision, const struct change *c);
 /* Sends what followers have room for; true: there is more to come, call again
  * in some milliseconds. */

@@ -550,7 +550,7 @@ save_clock(struct mapper *m)
 		job_submit(m, j);
 }
 
-void
+bool
 mapper_tick(struct mapper *m)
 {
 	m->stats.expiring =
@@ -559,6 +559,7 @@ mapper_tick(struct mapper *m)
 		asks_expire(m);
 	sets_tick(m);
 	save_clock(m);
+	return false;
 }
 
 struct entries *

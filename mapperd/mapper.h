@@ -54,7 +54,8 @@ struct mapper_hooks {
 	/* rec is what the ACK names, e its entry; both may be NULL. */
 	void (*answer)(const struct ask *a, enum ask_result res,
 		const struct arec *rec, const struct entry *e, void *arg);
-	/* A change with a number has become durable. */
+	/* A change with a number has become durable; or tentative entries have
+	 * come or gone, at the revision before. */
 	void (*publish)(uint64_t revision, const struct change *c, void *arg);
 	/* We can't go on: the process has to end. */
 	void (*fatal)(const char *why, void *arg);
@@ -66,8 +67,9 @@ struct mapper_config {
 	struct ref own_ref;
 	struct addr own_local;
 	uint64_t lease_ms;
-	uint64_t hold_ms;  /* nothing expires so long after the start */
-	uint64_t stage_ms; /* an unfinished set's life without its client */
+	uint64_t hold_ms;      /* nothing expires so long after the start */
+	uint64_t stage_ms;     /* an unfinished set's life without its client */
+	uint64_t tentative_ms; /* life of a tentative mapping since its use */
 	struct allot_config allot;
 	size_t max_entries; /* of each kind */
 };
@@ -78,6 +80,8 @@ struct mapper_stats {
 	uint64_t made, expired, sets, refused_records, conflicts;
 	uint64_t waiting; /* questions that wait for the store now */
 	bool expiring;	  /* the time after the start is over */
+	uint64_t tentative_made, tentative_ended, promoted, held, not_held;
+	uint64_t promotions_refused; /* by the quota of promoted ones */
 };
 
 struct mapper;
@@ -94,8 +98,10 @@ struct store_hooks mapper_store_hooks(struct mapper *m);
 int mapper_start(struct mapper *m, struct store *store) MUSTCHECK;
 /* No changes are submitted any more; before the store is closed. */
 void mapper_stop(struct mapper *m);
-/* Every quarter of a second or so: ends leases, checks sets. */
-void mapper_tick(struct mapper *m);
+/* Every quarter of a second or so: ends leases, checks sets. A slice of what is
+ * to be done; true: there is more, call again as soon as others had their turn.
+ */
+bool mapper_tick(struct mapper *m);
 
 /* GET_EA, MC_GET_EA, GET_REF, LOOKUP_EA, MC_HOST_DATA_HASH: ends in one call of
  * hooks.answer, perhaps from within. a is copied if need be. */
@@ -103,11 +109,31 @@ void mapper_ask(struct mapper *m, const struct ask *a);
 /* FEED_USED, with these records. */
 void mapper_used(struct mapper *m, const struct ask *a, const struct arec *recs,
 	size_t n);
+/* FEED_PROVED and FEED_HOLD, with these records; the answer to FEED_HOLD names
+ * those not held: its rec is an array of a->batch records. */
+void mapper_proved(struct mapper *m, const struct ask *a,
+	const struct arec *recs, size_t n);
+void mapper_hold(struct mapper *m, const struct ask *a, const struct arec *recs,
+	size_t n);
 /* MC_HOST_DATA, with these records. */
 void mapper_host_data(struct mapper *m, const struct ask *a,
 	const struct arec *recs, size_t n);
 /* A client has gone: its unfinished sets have `stage_ms` left. */
 void mapper_client_gone(struct mapper *m, uint64_t client);
+
+/* An operator's order has been carried out and stored (err 0; n mappings have
+ * ended), or not: a negative errno. */
+typedef void (*mapper_done)(int err, size_t n, void *arg);
+/* Ends the dynamic mapping of this ea, or the dynamic ones of this ip, now:
+ * they go into quarantine. done is called once, perhaps from within: -ENOENT:
+ * there is none; -EPERM: it is listed, whoever lists it has to withdraw it;
+ * -EBUSY: it is being changed; -EIO, -ENOSPC: the store can't write. */
+void mapper_forget(
+	struct mapper *m, const struct addr *addr, mapper_done done, void *arg);
+/* Withdraws a source's hosts and forgets the source: -ENOENT: no such source
+ * (the hosts file is none); -EBUSY: a set of it is under way. sets.c. */
+void mapper_source_remove(struct mapper *m, const struct source *source,
+	mapper_done done, void *arg);
 
 /* A line of the hosts file, checked but for its reference when one is to be
  * allotted. */

@@ -12,8 +12,9 @@
 #include "mapperd/entry.h"
 
 struct quota_limits {
-	uint32_t peer_gw, peer_net; /* mappings that peers caused */
-	uint32_t resolver_gw;	    /* that resolvers asked for */
+	uint32_t peer_gw, peer_net;	      /* mappings that peers caused */
+	uint32_t resolver_gw;		      /* that resolvers asked for */
+	uint32_t tentative_gw, tentative_net; /* tentative ones */
 };
 
 struct quotas {

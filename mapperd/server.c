@@ -297,9 +297,9 @@ static const struct handler_row {
 	[MSG_NOOP] = {handle_noop, 0},
 	[MSG_GET_REF] = {handle_question, ROLE_FEED},
 	[MSG_GET_EA] = {handle_question, ROLE_FEED},
-	[MSG_MC_GET_EA] = {handle_question, ROLE_ALLOT},
-	[MSG_MC_HOST_DATA] = {handle_host, ROLE_ALLOT},
-	[MSG_MC_HOST_DATA_HASH] = {handle_host, ROLE_ALLOT},
+	[MSG_MC_GET_EA] = {handle_question, ROLE_RESOLVE},
+	[MSG_MC_HOST_DATA] = {handle_host, ROLE_PUBLISH},
+	[MSG_MC_HOST_DATA_HASH] = {handle_host, ROLE_PUBLISH},
 	[MSG_FEED_START] = {handle_feed_start, ROLE_FEED},
 	[MSG_FEED_USED] = {handle_used, ROLE_FEED},
 	[MSG_LOOKUP_EA] = {handle_question, 0},
@@ -438,7 +438,7 @@ server_start(struct server *s, const struct store *store)
 		.arg = s,
 	};
 
-	s->feed = feed_new(&cfg, store->revision);
+	s->feed = feed_new(&cfg, store->revision, store->oldest, NULL);
 	return s->feed ? 0 : -ENOMEM;
 }
 

@@ -19,9 +19,10 @@
 
 /* What a client may do. */
 enum {
-	ROLE_ALLOT = 1, /* ask for eas, publish hosts */
-	ROLE_FEED = 2,	/* follow, GET_EA, GET_REF */
-	ROLE_ALL = ROLE_ALLOT | ROLE_FEED,
+	ROLE_RESOLVE = 1, /* MC_GET_EA */
+	ROLE_PUBLISH = 2, /* MC_HOST_DATA, MC_HOST_DATA_HASH */
+	ROLE_FEED = 4,	  /* follow, GET_EA, GET_REF, report use */
+	ROLE_ALL = ROLE_RESOLVE | ROLE_PUBLISH | ROLE_FEED,
 };
 
 /* How a client is reached; peer is what server_join() was given. */
@@ -37,6 +38,8 @@ struct server_config {
 	struct mapper_config mapper;
 	size_t ring_max;	    /* changed entries kept for followers */
 	uint64_t (*now)(void *arg); /* the mapper's clock, ms */
+	/* Mappings have changed (as mapper_hooks.publish); may be NULL. */
+	void (*published)(uint64_t revision, const struct change *c, void *arg);
 	/* A follower has come: feed_pump() is to be called until it has all. */
 	void (*feeding)(void *arg);
 	/* The process has to end. */

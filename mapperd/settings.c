@@ -9,6 +9,9 @@
 
 #define HOLD_MS	 60000 /* nothing expires so long after a start */
 #define STAGE_MS 30000 /* an unfinished set without its agent */
+/* design.md, "Unsolicited mappings"; spec/concepts.md, "Reuse" */
+#define TENTATIVE_MS		120000
+#define TENTATIVE_QUARANTINE_MS 600000
 
 static const char *
 check_not_empty(const void *field)
@@ -57,6 +60,13 @@ static const struct conf_row rows[] = {
 		.arg = "N",
 		.help = "most mappings that a /24 or /64 of context addresses "
 			"may cause"},
+	{"tentative-quota", CONF_UINT, OFF(tentative_quota), 1, 16777216,
+		"1024", .arg = "N",
+		.help = "most of them that one context address may have while "
+			"no host has answered"},
+	{"tentative-net-quota", CONF_UINT, OFF(tentative_net_quota), 1,
+		16777216, "4096", .arg = "N",
+		.help = "the same for a /24 or /64 of context addresses"},
 	{"resolver-quota", CONF_UINT, OFF(resolver_quota), 1, 16777216, "65536",
 		.arg = "N",
 		.help = "most mappings behind one context address that "
@@ -143,6 +153,7 @@ settings_mapper(const struct mapperd_conf *c)
 		.lease_ms = c->lifetime_s * 1000,
 		.hold_ms = HOLD_MS,
 		.stage_ms = STAGE_MS,
+		.tentative_ms = TENTATIVE_MS,
 		.max_entries = (size_t)c->max_mappings,
 	};
 
@@ -156,6 +167,9 @@ settings_mapper(const struct mapperd_conf *c)
 		.peer_percent = (uint32_t)c->peer_percent,
 		.peer_gw = (uint32_t)c->peer_quota,
 		.peer_net = (uint32_t)c->peer_net_quota,
+		.tentative_quarantine_ms = TENTATIVE_QUARANTINE_MS,
+		.tentative_gw = (uint32_t)c->tentative_quota,
+		.tentative_net = (uint32_t)c->tentative_net_quota,
 		.resolver_gw = (uint32_t)c->resolver_quota,
 		.refs_per_s = (uint32_t)c->refs_per_s,
 		.refs_burst = (uint32_t)c->refs_burst,

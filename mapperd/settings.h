@@ -15,6 +15,7 @@ struct mapperd_conf {
 	uint64_t lifetime_s, quarantine_s, ttl_cap_s;
 	uint64_t max_mappings;
 	uint64_t peer_percent, peer_quota, peer_net_quota, resolver_quota;
+	uint64_t tentative_quota, tentative_net_quota;
 	uint64_t refs_per_s, refs_burst;
 	bool devmode;
 };

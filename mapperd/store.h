@@ -16,6 +16,8 @@
 #ifndef MAPPERD_STORE_H
 #define MAPPERD_STORE_H
 
+#include <errno.h>
+
 #include "mapperd/change.h"
 
 struct event_base;
@@ -33,9 +35,14 @@ struct store_job {
 };
 
 struct store_hooks {
-	/* At start, for each thing stored: OP_ADD, OP_GONE, OP_SOURCE,
-	 * OP_BATCH, OP_WAIT. 0, or -errno to give up. */
+	/* At start, for each thing stored: OP_SOURCE, OP_ADD, OP_GONE,
+	 * OP_WAIT, OP_BATCH, OP_BLOCK; and OP_DEL (data.born: the revision) for
+	 * each removal that is remembered, in the order of revisions, behind
+	 * all OP_ADD. 0, or -errno to give up. When a file turns out to be
+	 * damaged in the middle, `reset` is called, and loading begins anew
+	 * from another one. */
 	int (*load)(const struct op *op, void *arg);
+	int (*reset)(void *arg); /* forget all that was loaded; 0 or -ENOMEM */
 	void (*done)(struct store_job *job, void *arg);
 	void *arg;
 };
@@ -43,13 +50,20 @@ struct store_hooks {
 struct store_stats {
 	uint64_t commits, jobs, failures, queued;
 	uint64_t last_commit_us; /* how long the last one took */
-	bool degraded;		 /* the last write failed */
+	bool degraded;		 /* the last write failed, or it is damaged */
 	char reason[128];	 /* why */
+	bool checking;		 /* its file is being looked through */
 };
+
+/* A backup is there: fd is its open file at offset 0, which is the caller's and
+ * has no name any more; or fd is -1 and err a negative errno. From the loop. */
+typedef void (*store_backup_fn)(int fd, int err, void *arg);
 
 struct store_class {
 	int (*submit)(struct store *s, struct store_job *job);
 	void (*stats)(struct store *s, struct store_stats *out);
+	/* NULL: this store can't. */
+	int (*backup)(struct store *s, store_backup_fn done, void *arg);
 	void (*close)(struct store *s);
 };
 
@@ -57,6 +71,13 @@ struct store {
 	const struct store_class *class;
 	uint64_t identity; /* of the database: never 0, for good */
 	uint64_t revision; /* at start: of the last change */
+	/* At start: what was removed by changes above this one was loaded as
+	 * OP_DEL; of older ones it is not known any more. */
+	uint64_t oldest;
+	/* Mapper's clock: since then it is not known which eas are in use,
+	 * because a damaged file was set aside or a backup restored; 0: all are
+	 * known. */
+	uint64_t suspect_at;
 	/* The mapper's clock is now_ms() plus this. It stands still while the
 	 * machine is off, and after a crash by at most what had passed since
 	 * the last write. */
@@ -81,6 +102,15 @@ static inline void
 store_stats(struct store *s, struct store_stats *out)
 {
 	s->class->stats(s, out);
+}
+
+/* Makes a copy of the store as it is now, beside the work on it; done is called
+ * once, later. 0; -EBUSY: one is being made; -ENOSYS. Closing the store first
+ * ends it with -ECANCELED. */
+static inline int MUSTCHECK
+store_backup(struct store *s, store_backup_fn done, void *arg)
+{
+	return s->class->backup ? s->class->backup(s, done, arg) : -ENOSYS;
 }
 
 /* Stores what waits, calls done for it, ends the thread. NULL is fine. */

@@ -111,6 +111,7 @@ rig_config(struct rig *r, const char *net, const char *pub)
 		.lease_ms = 14400000,
 		.hold_ms = 60000,
 		.stage_ms = 30000,
+		.tentative_ms = 120000,
 		.max_entries = 1 << 20,
 	};
 
@@ -124,6 +125,9 @@ rig_config(struct rig *r, const char *net, const char *pub)
 		.peer_percent = 75,
 		.peer_gw = 16384,
 		.peer_net = 65536,
+		.tentative_quarantine_ms = 600000,
+		.tentative_gw = 1024,
+		.tentative_net = 4096,
 		.resolver_gw = 65536,
 		.refs_per_s = 100,
 		.refs_burst = 1000,

@@ -238,14 +238,14 @@ START_TEST(test_roles)
 		uint8_t cmd;
 		unsigned needs;
 	} rows[] = {
-		{MSG_MC_GET_EA, ROLE_ALLOT},
+		{MSG_MC_GET_EA, ROLE_RESOLVE},
 		{MSG_GET_EA, ROLE_FEED},
 		{MSG_GET_REF, ROLE_FEED},
 		{MSG_FEED_USED, ROLE_FEED},
 		{MSG_LOOKUP_EA, 0},
 	};
 	static struct rig r;
-	struct rig_client *clients[4];
+	struct rig_client *clients[8];
 	struct arec rec = {
 		.gw = addr_of("203.0.113.9"), .ref = ref_from_u64(5)};
 	struct msg m, answer;
@@ -253,10 +253,10 @@ START_TEST(test_roles)
 	size_t i;
 
 	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
-	for (roles = 0; roles < 4; roles++)
+	for (roles = 0; roles < 8; roles++)
 		clients[roles] = rig_join(&r, roles);
 	for (i = 0; i < ARRAY_LEN(rows); i++)
-		for (roles = 0; roles < 4; roles++) {
+		for (roles = 0; roles < 8; roles++) {
 			rec.ip = addr_of(
 				rows[i].cmd == MSG_GET_REF ||
 						rows[i].cmd == MSG_FEED_USED
@@ -269,7 +269,7 @@ START_TEST(test_roles)
 			else if (rows[i].cmd != MSG_LOOKUP_EA)
 				ck_assert_int_eq(answer.mode, MSG_ACK);
 		}
-	ck_assert_uint_eq(server_stats(r.server)->forbidden, 8);
+	ck_assert_uint_eq(server_stats(r.server)->forbidden, 16);
 	rig_fini(&r);
 }
 END_TEST

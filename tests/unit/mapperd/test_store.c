@@ -87,7 +87,7 @@ remove_dir(const char *dir)
 static int
 open_at(struct loaded *l, const char *dir)
 {
-	struct store_hooks hooks = {on_load, on_done, l};
+	struct store_hooks hooks = {.load = on_load, .done = on_done, .arg = l};
 
 	*l = (struct loaded){.report = -1};
 	entries_init(&l->entries, 1 << 20);
