@@ -23,6 +23,8 @@
 
 struct peer {
 	struct listen *listen;
+	TAILQ_ENTRY(peer) link; /* list listen.peers */
+	unsigned roles;
 	struct conn *conn; /* owned */
 	uint64_t client;
 };
@@ -31,6 +33,7 @@ struct listen {
 	struct listen_config cfg;
 	struct event_base *base;
 	int fd;						    /* owned */
+	TAILQ_HEAD(, peer) peers;			    /* the server's */
 	struct event *accept, *resume, *tick, *beat, *pump; /* owned */
 	struct conn_stats stats;
 	struct log_limit limit;
@@ -65,6 +68,7 @@ peer_close(void *p)
 {
 	struct peer *peer = p;
 
+	TAILQ_REMOVE(&peer->listen->peers, peer, link);
 	conn_free(peer->conn);
 	free(peer);
 }
@@ -89,21 +93,29 @@ on_message(struct conn *conn, const struct msg *m, void *arg)
 		server_leave(server, peer->client);
 }
 
-/* Root, our own user and the socket's group; the file's mode keeps others away
- * too, unless systemd made it otherwise. */
-static unsigned
-roles_of(const struct listen *l, const struct conn *conn)
+static bool
+peer_in_group(gid_t gid, const void *arg)
 {
-	if (conn_uid(conn) == 0 || conn_uid(conn) == geteuid() ||
-		conn_in_group(conn, l->cfg.group))
-		return ROLE_ALL;
-	return 0;
+	return conn_in_group(arg, gid);
+}
+
+static unsigned
+peer_roles(const struct peer *peer)
+{
+	const struct role_client client = {
+		.uid = conn_uid(peer->conn),
+		.in_group = peer_in_group,
+		.arg = peer->conn,
+	};
+
+	return roles_of(&peer->listen->cfg.roles, &client);
 }
 
 /* The peer joins the server; from then on that one closes it. */
 static void
 peer_join(struct listen *l, struct peer *peer)
 {
+	TAILQ_INSERT_TAIL(&l->peers, peer, link);
 	peer->client = server_join(l->cfg.server, &peer_link, peer);
 	if (!peer->client) {
 		log_limited(&l->limit, LOG_LEVEL_WARN,
@@ -111,10 +123,30 @@ peer_join(struct listen *l, struct peer *peer)
 		peer_close(peer);
 		return;
 	}
-	server_allow(l->cfg.server, peer->client, roles_of(l, peer->conn));
+	peer->roles = peer_roles(peer);
+	server_allow(l->cfg.server, peer->client, peer->roles);
 	log_debug("client %llu: pid %d uid %d",
 		(unsigned long long)peer->client, (int)conn_pid(peer->conn),
 		(int)conn_uid(peer->conn));
+}
+
+void
+listen_set_roles(struct listen *l, struct roles *roles)
+{
+	struct peer *peer, *next;
+	unsigned before;
+
+	roles_fini(&l->cfg.roles);
+	l->cfg.roles = *roles;
+	for (peer = TAILQ_FIRST(&l->peers); peer; peer = next) {
+		next = TAILQ_NEXT(peer, link);
+		before = peer->roles;
+		peer->roles = peer_roles(peer);
+		if (before & ~peer->roles)
+			server_leave(l->cfg.server, peer->client);
+		else
+			server_allow(l->cfg.server, peer->client, peer->roles);
+	}
 }
 
 static void
@@ -233,11 +265,15 @@ listen_new(struct event_base *base, int fd, const struct listen_config *cfg)
 
 	/* One that was handed over may block, and so would we in accept(). */
 	if (!l || evutil_make_socket_nonblocking(fd)) {
+		struct roles roles = cfg->roles;
+
+		roles_fini(&roles);
 		free(l);
 		close(fd);
 		return NULL;
 	}
 	l->cfg = *cfg;
+	TAILQ_INIT(&l->peers);
 	l->base = base;
 	l->fd = fd;
 	l->accept = event_new(base, fd, EV_READ | EV_PERSIST, on_accept, l);
@@ -280,6 +316,7 @@ listen_free(struct listen *l)
 	if (!l)
 		return;
 	listen_stop(l);
+	roles_fini(&l->cfg.roles);
 	free(l);
 }
 

@@ -180,10 +180,15 @@ start_listen(struct daemon *daemon)
 		.fmt = common_format(&conf->common),
 		.server = d->server,
 	};
-	int fd, err = open_socket(conf, &fd, &cfg.group, &d->made_socket);
+	int fd, err = open_socket(conf, &fd, &d->group, &d->made_socket);
 
 	if (err)
 		return err;
+	err = roles_init(&cfg.roles, conf, d->group);
+	if (err) {
+		close(fd);
+		return err;
+	}
 	cfg.fmt.dialect = MSG_DIALECT_UNKNOWN;
 	d->listen = listen_new(daemon->base, fd, &cfg);
 	if (!d->listen) {
@@ -214,9 +219,12 @@ static void
 reload(struct daemon *daemon)
 {
 	struct mapperd *d = daemon->state;
+	struct roles roles;
 
 	if (d->hosts)
 		hostsfile_reload(d->hosts);
+	if (!roles_init(&roles, daemon->settings, d->group))
+		listen_set_roles(d->listen, &roles);
 }
 
 int

@@ -15,6 +15,7 @@ struct mapperd {
 	struct hostsfile *hosts;
 	struct listen *listen;
 	bool made_socket; /* it was not handed over by systemd */
+	gid_t group;	  /* of the mapper socket */
 	struct daemon *daemon;
 };
 

@@ -71,6 +71,8 @@ reply(struct server *s, uint64_t client, const struct msg *m)
 			(unsigned long long)client, strerror(-err));
 }
 
+static const char not_for_you[] = "its user may not follow the mappings";
+
 static void
 nack(struct server *s, const struct server_client *c, const struct msg *req)
 {
@@ -82,6 +84,8 @@ nack(struct server *s, const struct server_client *c, const struct msg *req)
 		m.local = req->local;
 		m.domain = req->domain;
 	}
+	if (req->cmd == MSG_FEED_START) /* which says why */
+		m.str = (struct msg_str){not_for_you, strlen(not_for_you)};
 	reply(s, c->id, &m);
 }
 
@@ -302,7 +306,7 @@ static const struct handler_row {
 	[MSG_MC_HOST_DATA_HASH] = {handle_host, ROLE_PUBLISH},
 	[MSG_FEED_START] = {handle_feed_start, ROLE_FEED},
 	[MSG_FEED_USED] = {handle_used, ROLE_FEED},
-	[MSG_LOOKUP_EA] = {handle_question, 0},
+	[MSG_LOOKUP_EA] = {handle_question, ROLE_RESOLVE},
 };
 
 static void

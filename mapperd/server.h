@@ -19,7 +19,7 @@
 
 /* What a client may do. */
 enum {
-	ROLE_RESOLVE = 1, /* MC_GET_EA */
+	ROLE_RESOLVE = 1, /* MC_GET_EA, LOOKUP_EA */
 	ROLE_PUBLISH = 2, /* MC_HOST_DATA, MC_HOST_DATA_HASH */
 	ROLE_FEED = 4,	  /* follow, GET_EA, GET_REF, report use */
 	ROLE_ALL = ROLE_RESOLVE | ROLE_PUBLISH | ROLE_FEED,

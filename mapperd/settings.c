@@ -3,6 +3,7 @@
 #include "mapperd/settings.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "libipref/log.h"
@@ -21,6 +22,18 @@ check_not_empty(const void *field)
 	return *text && **text ? NULL : "is empty";
 }
 
+static const char *
+check_users(const void *field)
+{
+	const struct conf_list *list = field;
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (!*list->v[i] || !strcmp(list->v[i], "@"))
+			return "a name is empty";
+	return NULL;
+}
+
 #define OFF(field) offsetof(struct mapperd_conf, field)
 #define DAY	   86400
 
@@ -34,6 +47,18 @@ static const struct conf_row rows[] = {
 	{"socket-group", CONF_STRING, OFF(socket_group), .arg = "GROUP",
 		.help = "group of the mapper socket, whose members may use it; "
 			"by default the daemon's own"},
+	{"resolve-users", CONF_LIST, OFF(resolve_users), .flags = CONF_RELOAD,
+		.arg = "USER", .check = check_users,
+		.help = "users, and groups as @GROUP, that may ask for "
+			"mappings; by default the socket's group"},
+	{"publish-users", CONF_LIST, OFF(publish_users), .flags = CONF_RELOAD,
+		.arg = "USER", .check = check_users,
+		.help = "those that may publish hosts; by default the "
+			"socket's group"},
+	{"feed-users", CONF_LIST, OFF(feed_users), .flags = CONF_RELOAD,
+		.arg = "USER", .check = check_users,
+		.help = "those that may follow all mappings and have some made "
+			"for packets; by default ipref-gw"},
 	{"lifetime", CONF_UINT, OFF(lifetime_s), 60, 30 * DAY, "14400",
 		.arg = "SECONDS",
 		.help = "how long a dynamic mapping lasts after its last use"},
@@ -106,6 +131,14 @@ check_all(const void *settings)
 	if (c->devmode)
 		c->common.gateway_bind = c->common.gateway_pub =
 			c->common.gateway = (struct addr){4, {198, 51, 100, 1}};
+	if (c->tentative_quota > c->peer_quota)
+		return "tentative-quota: more than peer-quota";
+	if (c->tentative_net_quota > c->peer_net_quota)
+		return "tentative-net-quota: more than peer-net-quota";
+	if (c->peer_quota > c->peer_net_quota)
+		return "peer-quota: more than peer-net-quota";
+	if (c->tentative_quota > c->tentative_net_quota)
+		return "tentative-quota: more than tentative-net-quota";
 	return common_check(&c->common, !c->devmode);
 }
 

@@ -17,6 +17,7 @@ struct mapperd_conf {
 	uint64_t peer_percent, peer_quota, peer_net_quota, resolver_quota;
 	uint64_t tentative_quota, tentative_net_quota;
 	uint64_t refs_per_s, refs_burst;
+	struct conf_list resolve_users, publish_users, feed_users; /* roles.h */
 	bool devmode;
 };
 

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks of a running mapperd for 110-mapperd: mapper_checks.py NAME SOCKET
 [ARGUMENT...]. Each is a function below; it raises when something is wrong."""
+import grp
 import json
 import os
+import pwd
 import random
 import select
 import socket
@@ -306,6 +308,49 @@ def not_allowed(path):
     except PermissionError:
         return
     raise AssertionError("anybody may connect")
+
+
+def run_as(user):
+    """This process becomes that user, with its groups and those of @NAME
+    words behind it: "daemon", "daemon@www-data"."""
+    name, *groups = user.split("@")
+    entry = pwd.getpwnam(name)
+    os.setgroups([grp.getgrnam(g).gr_gid for g in groups])
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+
+
+def may(path, user, allowed):
+    """What this user may do is exactly this: words of ask, publish, follow."""
+    run_as(user)
+    got = set()
+    with Client(path) as c:
+        if c.get_ea("203.0.113.77", 77):
+            got.add("ask")
+        lookup = c.lookup("10.255.255.250")
+        assert lookup is None
+        if c.host_hash("int.test:roles.test", 0, mc.EMPTY_HASH):
+            got.add("publish")
+        if c.host_data("int.test:roles.test", []):
+            got.add("publish also")
+        try:
+            c.feed_start("10.240.0.0/12", "192.0.2.1")
+            got.add("follow")
+        except mc.Refused as e:
+            assert "may not" in str(e), e
+    with Client(path) as c:
+        if c.packet_ea("203.0.113.78", 78):
+            got.add("follow also")
+        if c.get_ref("192.168.84.97"):
+            got.add("follow as well")
+        if c.used([{"ea": "10.255.255.250"}]):
+            got.add("follow and report")
+    want = set()
+    for word in allowed.split():
+        want |= {w for w in ("ask", "publish", "publish also", "follow",
+                             "follow also", "follow as well",
+                             "follow and report") if w.startswith(word)}
+    assert got == want, (user, got)
 
 
 if __name__ == "__main__":

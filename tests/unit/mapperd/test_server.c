@@ -242,7 +242,7 @@ START_TEST(test_roles)
 		{MSG_GET_EA, ROLE_FEED},
 		{MSG_GET_REF, ROLE_FEED},
 		{MSG_FEED_USED, ROLE_FEED},
-		{MSG_LOOKUP_EA, 0},
+		{MSG_LOOKUP_EA, ROLE_RESOLVE},
 	};
 	static struct rig r;
 	struct rig_client *clients[8];
@@ -269,7 +269,7 @@ START_TEST(test_roles)
 			else if (rows[i].cmd != MSG_LOOKUP_EA)
 				ck_assert_int_eq(answer.mode, MSG_ACK);
 		}
-	ck_assert_uint_eq(server_stats(r.server)->forbidden, 16);
+	ck_assert_uint_eq(server_stats(r.server)->forbidden, 20);
 	rig_fini(&r);
 }
 END_TEST
