@@ -32,7 +32,8 @@ PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix libipref/,addr ref text msg msg_item table dns/screen dns/name dns/message dns/xfr) \
 	$(addprefix gwd/,packet header encap decap cksum l4 icmp frag pmtu limit \
 		peers pending counters) \
-	$(addprefix mapperd/,entry allot pool quota change hostset) \
+	$(addprefix mapperd/,entry allot allot_ref allot_tentative block gone \
+		pool quota change hostset) \
 	$(addprefix dnsagentd/,key zone hosts set quorum) \
 	$(addprefix resolverd/,answer relay request chain reverse policy zone))
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
+ * Dynamic eas.
+ *
  * Invariants: with a bitmap, its members are the virgin eas; an ea that is no
- * member and not gone is taken, or not ours to hand out. Without one, `taken`
- * counts, and the caller's table of entries is asked through `live`, which
- * holds the eas taken. The queues of what is gone are in the order of time.
+ * member, not gone and no block's is taken, or not ours to hand out. Without
+ * one, `live` holds the eas taken. n_peer counts what peers caused, taken or
+ * gone, and all eas of blocks.
  */
 #include "mapperd/allot.h"
 
@@ -11,77 +13,60 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mapperd/pool.h"
-#include "mapperd/quota.h"
-
-/* Draws until one is free, where collisions are a wonder. */
-#define DRAWS_MAX 64
-#define REF_BITS  68
-
-struct gone {
-	union {
-		struct addr ea;
-		struct ref ref;
-	} value; /* the key; unused bytes zero */
-	uint8_t cause;
-	uint64_t at;
-	TAILQ_ENTRY(gone) link;
-};
-TAILQ_HEAD(gone_list, gone);
+#include "mapperd/allot_impl.h"
 
 struct taken {
 	struct addr ea;
 };
 
-struct allot {
-	struct allot_config cfg;
-	unsigned host_bits;
-	bool small;	   /* there is a bitmap */
-	struct pool pool;  /* small: virgin eas by host part */
-	struct table live; /* large: struct taken, owned */
-	uint64_t size, n_taken, n_peer;
-	struct quotas quotas;
-	struct table gone_ea, gone_ref; /* struct gone, owned */
-	struct gone_list eas, refs;	/* oldest first */
-	uint64_t tokens, tokens_at;	/* thousandths of a reference; ms */
-};
-
-/* The low 64 bits of the host part. */
 static uint64_t
-host_part(const struct allot *a, const struct addr *ea)
+host_mask(const struct allot *a)
+{
+	return a->host_bits < 64 ? (UINT64_C(1) << a->host_bits) - 1
+				 : UINT64_MAX;
+}
+
+uint64_t
+allot_host_part(const struct allot *a, const struct addr *ea)
 {
 	uint64_t v = 0;
 	size_t len = addr_len(ea->ver), i;
 
 	for (i = len > 8 ? len - 8 : 0; i < len; i++)
 		v = v << 8 | ea->b[i];
-	if (a->host_bits < 64)
-		v &= (UINT64_C(1) << a->host_bits) - 1;
-	return v;
+	return v & host_mask(a);
 }
 
-/* Whether we may hand this host part out at all. */
-static bool
-host_allowed(const struct allot *a, uint64_t host)
+bool
+allot_in_pool(const struct allot *a, const struct addr *ea)
 {
-	struct addr ea = prefix_host(&a->cfg.encode, host);
-	uint64_t ones = a->host_bits < 64 ? (UINT64_C(1) << a->host_bits) - 1
-					  : UINT64_MAX;
+	uint64_t host = allot_host_part(a, ea);
 
-	return addr_second_byte(&ea) >= SECOND_BYTE_OURS && host &&
-	       host != ones && !addr_eq(&ea, &a->cfg.own_local);
+	return prefix_has(&a->cfg.encode, ea) &&
+	       addr_second_byte(ea) >= SECOND_BYTE_OURS && host &&
+	       host != host_mask(a) && !addr_eq(ea, &a->cfg.own_local);
 }
 
+/* The second-byte rule allows or forbids a range as a whole. */
 static int
 pool_fill(struct allot *a)
 {
+	static const struct pool_range all = {
+		{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+	struct addr ea;
 	uint64_t i;
 
 	if (pool_init(&a->pool, a->host_bits))
 		return -ENOMEM;
-	for (i = 0; i < a->pool.size; i++)
-		if (host_allowed(a, i))
-			pool_add(&a->pool, i);
+	for (i = 0; i < a->pool.size; i += POOL_RANGE) {
+		ea = prefix_host(&a->cfg.encode, i);
+		if (addr_second_byte(&ea) >= SECOND_BYTE_OURS)
+			pool_add_range(&a->pool, i, &all);
+	}
+	pool_remove(&a->pool, 0);
+	pool_remove(&a->pool, a->pool.size - 1);
+	if (prefix_has(&a->cfg.encode, &a->cfg.own_local))
+		pool_remove(&a->pool, allot_host_part(a, &a->cfg.own_local));
 	a->size = a->pool.n;
 	return 0;
 }
@@ -103,28 +88,14 @@ allot_new(const struct allot_config *cfg)
 	quotas_init(&a->quotas, &limits, cfg->max * 2);
 	table_init(&a->live, offsetof(struct taken, ea), sizeof(struct addr),
 		cfg->max);
-	table_init(&a->gone_ea, offsetof(struct gone, value),
-		sizeof(struct addr), cfg->max);
-	table_init(&a->gone_ref, offsetof(struct gone, value),
-		sizeof(struct ref), cfg->max);
-	TAILQ_INIT(&a->eas);
-	TAILQ_INIT(&a->refs);
+	gone_init(&a->eas, sizeof(struct addr), cfg->max);
+	gone_init(&a->refs, sizeof(struct ref), cfg->max);
+	blocks_init(&a->blocks, cfg->tentative_quarantine_ms);
 	if (a->small && pool_fill(a)) {
 		allot_free(a);
 		return NULL;
 	}
 	return a;
-}
-
-static void
-gone_list_free(struct gone_list *list)
-{
-	struct gone *g;
-
-	while ((g = TAILQ_FIRST(list))) {
-		TAILQ_REMOVE(list, g, link);
-		free(g);
-	}
 }
 
 void
@@ -134,26 +105,24 @@ allot_free(struct allot *a)
 
 	if (!a)
 		return;
-	gone_list_free(&a->eas);
-	gone_list_free(&a->refs);
 	TABLE_FOREACH (&a->live, pos, t)
 		free(t);
 	table_fini(&a->live);
-	table_fini(&a->gone_ea);
-	table_fini(&a->gone_ref);
+	gone_fini(&a->eas);
+	gone_fini(&a->refs);
+	blocks_fini(&a->blocks);
 	quotas_fini(&a->quotas);
 	pool_fini(&a->pool);
 	free(a);
 }
 
-/* Notes an ea as taken. */
-static int
-mark_taken(struct allot *a, const struct addr *ea)
+int
+allot_mark(struct allot *a, const struct addr *ea)
 {
 	struct taken *t;
 
 	if (a->small) {
-		pool_remove(&a->pool, host_part(a, ea));
+		pool_remove(&a->pool, allot_host_part(a, ea));
 	} else {
 		t = calloc(1, sizeof(*t));
 		if (!t)
@@ -168,94 +137,53 @@ mark_taken(struct allot *a, const struct addr *ea)
 	return 0;
 }
 
+bool
+allot_live(const struct allot *a, const struct addr *ea)
+{
+	return table_get(&a->live, ea);
+}
+
 /* It is neither virgin nor taken afterwards. */
 static void
-unmark_taken(struct allot *a, const struct addr *ea)
+unmark(struct allot *a, const struct addr *ea)
 {
 	if (!a->small)
 		free(table_del(&a->live, ea));
 	a->n_taken--;
 }
 
-/* Into its queue by time; the place is the end or near it. */
-static int
-gone_insert(struct table *t, struct gone_list *list, struct gone *g)
-{
-	struct gone *before = TAILQ_LAST(list, gone_list);
-	int err = table_put(t, g);
-
-	if (err)
-		return err;
-	while (before && before->at > g->at)
-		before = TAILQ_PREV(before, gone_list, link);
-	if (before)
-		TAILQ_INSERT_AFTER(list, before, g, link);
-	else
-		TAILQ_INSERT_HEAD(list, g, link);
-	return 0;
-}
-
-/* The oldest ones have a place at the front: looking from there is short. */
-static void
-gone_insert_front(struct gone_list *list, struct gone *g)
-{
-	struct gone *behind = TAILQ_FIRST(list);
-
-	while (behind && behind->at < g->at)
-		behind = TAILQ_NEXT(behind, link);
-	if (behind)
-		TAILQ_INSERT_BEFORE(behind, g, link);
-	else
-		TAILQ_INSERT_TAIL(list, g, link);
-}
-
 static int
 gone_add_ea(struct allot *a, const struct addr *ea, enum entry_cause cause,
 	uint64_t at)
 {
-	struct gone *g = calloc(1, sizeof(*g));
-	int err;
+	union gone_value value = {.ea = *ea};
+	int err = gone_add(&a->eas, &value, cause, at);
 
-	if (!g)
-		return -ENOMEM;
-	g->value.ea = *ea;
-	g->cause = (uint8_t)cause;
-	g->at = at;
-	err = gone_insert(&a->gone_ea, &a->eas, g);
-	if (err) {
-		free(g);
+	if (err)
 		return err == -EEXIST ? 0 : -ENOMEM;
-	}
 	a->n_peer += cause == CAUSE_PEER;
 	return 0;
 }
 
 static void
-gone_drop(struct table *t, struct gone_list *list, struct gone *g)
+gone_drop_ea(struct allot *a, struct gone *g)
 {
-	table_del(t, &g->value);
-	TAILQ_REMOVE(list, g, link);
-	free(g);
+	a->n_peer -= g->cause == CAUSE_PEER;
+	gone_drop(&a->eas, g);
 }
 
-/* The ea gone longest, when it may be handed out again. */
+/* This one again, when it has been gone so long. */
 static bool
-take_gone(struct allot *a, uint64_t now, struct allot_ea *out)
+take_gone(struct allot *a, struct gone *g, uint64_t wait, uint64_t now,
+	struct allot_ea *out)
 {
-	struct gone *g = TAILQ_FIRST(&a->eas);
-	uint64_t wait = a->cfg.quarantine_ms;
-
-	/* Nothing else is left when we get here. */
-	if (wait > a->cfg.reuse_ms)
-		wait = a->cfg.reuse_ms;
-	if (!a->small || !g || now < g->at || now - g->at < wait)
+	if (!g || !allot_waited(now, g->at, wait))
 		return false;
 	out->ea = g->value.ea;
 	out->again = true;
 	out->gone_at = g->at;
 	out->gone_cause = (enum entry_cause)g->cause;
-	a->n_peer -= g->cause == CAUSE_PEER;
-	gone_drop(&a->gone_ea, &a->eas, g);
+	gone_drop_ea(a, g);
 	return true;
 }
 
@@ -268,9 +196,8 @@ random_u64(const struct allot *a)
 	return v;
 }
 
-/* A number below n, each as likely as the others. */
-static uint64_t
-random_below(const struct allot *a, uint64_t n)
+uint64_t
+allot_random_below(const struct allot *a, uint64_t n)
 {
 	uint64_t limit = UINT64_MAX - UINT64_MAX % n, v;
 
@@ -280,45 +207,82 @@ random_below(const struct allot *a, uint64_t n)
 	return v % n;
 }
 
+uint64_t
+allot_random_host(const struct allot *a)
+{
+	return random_u64(a) & host_mask(a);
+}
+
 /* A random ea of a network too large for a bitmap. */
 static bool
 draw_large(struct allot *a, struct addr *out)
 {
-	uint64_t mask = a->host_bits < 64 ? (UINT64_C(1) << a->host_bits) - 1
-					  : UINT64_MAX;
-	uint64_t host;
+	unsigned index;
 	int i;
 
 	for (i = 0; i < DRAWS_MAX; i++) {
-		host = random_u64(a) & mask;
-		if (!host_allowed(a, host))
-			continue;
-		*out = prefix_host(&a->cfg.encode, host);
-		if (!table_get(&a->live, out) && !table_get(&a->gone_ea, out))
+		*out = prefix_host(&a->cfg.encode, allot_random_host(a));
+		if (allot_in_pool(a, out) && !table_get(&a->live, out) &&
+			!gone_find(&a->eas, out) &&
+			!blocks_find(&a->blocks, out, &index))
 			return true;
 	}
 	return false;
 }
 
-/* Whether peers have used up their part; resolvers keep theirs. */
-static bool
-share_spent(const struct allot *a, enum entry_cause cause)
+uint64_t
+allot_share_left(const struct allot *a)
 {
-	return cause == CAUSE_PEER && a->small &&
-	       a->n_peer >= a->size * a->cfg.peer_percent / 100;
+	uint64_t share = a->size / 100 * a->cfg.peer_percent +
+			 a->size % 100 * a->cfg.peer_percent / 100;
+
+	if (!a->small)
+		return UINT64_MAX;
+	return a->n_peer < share ? share - a->n_peer : 0;
 }
 
-static enum allot_result
-draw_ea(struct allot *a, uint64_t now, struct allot_ea *out)
+enum allot_source
+allot_source(const struct allot *a, uint64_t now)
 {
-	if (a->small && a->pool.n) {
+	const struct gone *g = gone_oldest(&a->eas);
+	uint64_t wait = allot_least_wait(a);
+	bool suspect = a->suspect &&
+		       !allot_waited(now, a->suspect_at, a->cfg.quarantine_ms);
+
+	if (a->pool.n && !suspect)
+		return FROM_POOL;
+	if (a->pool.n && (!g || g->at > a->suspect_at))
+		return allot_waited(now, a->suspect_at, wait) ? FROM_POOL
+							      : FROM_NOTHING;
+	return g && allot_waited(now, g->at, wait) ? FROM_GONE : FROM_NOTHING;
+}
+
+/* Peers that have used up their part can have one of their own again, not what
+ * others left over. */
+static enum allot_result
+draw_ea(struct allot *a, enum entry_cause cause, uint64_t now,
+	struct allot_ea *out)
+{
+	if (!a->small)
+		return draw_large(a, &out->ea) ? ALLOT_OK : ALLOT_SPENT;
+	if (cause == CAUSE_PEER && !allot_share_left(a))
+		return take_gone(a, gone_oldest_of(&a->eas, GONE_PEER),
+			       a->cfg.quarantine_ms, now, out)
+			       ? ALLOT_OK
+			       : ALLOT_SHARE;
+	switch (allot_source(a, now)) {
+	case FROM_POOL:
 		out->ea = prefix_host(&a->cfg.encode,
-			pool_nth(&a->pool, random_below(a, a->pool.n)));
+			pool_nth(&a->pool, allot_random_below(a, a->pool.n)));
 		return ALLOT_OK;
+	case FROM_GONE:
+		return take_gone(a, gone_oldest(&a->eas), 0, now, out)
+			       ? ALLOT_OK
+			       : ALLOT_SPENT;
+	case FROM_NOTHING:
+		break;
 	}
-	if (a->small)
-		return take_gone(a, now, out) ? ALLOT_OK : ALLOT_SPENT;
-	return draw_large(a, &out->ea) ? ALLOT_OK : ALLOT_SPENT;
+	return ALLOT_SPENT;
 }
 
 enum allot_result
@@ -329,13 +293,11 @@ allot_ea(struct allot *a, const struct addr *gw, enum entry_cause cause,
 	int err;
 
 	*out = (struct allot_ea){.gw = *gw, .cause = cause};
-	if (share_spent(a, cause))
-		return ALLOT_SHARE;
 	err = quotas_take(&a->quotas, gw, cause, false);
 	if (err)
 		return err == -EDQUOT ? ALLOT_QUOTA : ALLOT_NOMEM;
-	res = draw_ea(a, now, out);
-	if (res == ALLOT_OK && !mark_taken(a, &out->ea)) {
+	res = draw_ea(a, cause, now, out);
+	if (res == ALLOT_OK && !allot_mark(a, &out->ea)) {
 		a->n_peer += cause == CAUSE_PEER;
 		return ALLOT_OK;
 	}
@@ -346,44 +308,25 @@ allot_ea(struct allot *a, const struct addr *gw, enum entry_cause cause,
 void
 allot_ea_undo(struct allot *a, const struct allot_ea *taken)
 {
-	struct gone *g;
-
 	quotas_give(&a->quotas, &taken->gw, taken->cause);
 	a->n_peer -= taken->cause == CAUSE_PEER;
-	unmark_taken(a, &taken->ea);
+	unmark(a, &taken->ea);
 	if (!taken->again) {
 		if (a->small)
-			pool_add(&a->pool, host_part(a, &taken->ea));
+			pool_add(&a->pool, allot_host_part(a, &taken->ea));
 		return;
 	}
-	g = calloc(1, sizeof(*g));
-	if (!g)
+	if (gone_add_ea(a, &taken->ea, taken->gone_cause, taken->gone_at))
 		return; /* neither virgin nor gone: it is not handed out */
-	g->value.ea = taken->ea;
-	g->cause = (uint8_t)taken->gone_cause;
-	g->at = taken->gone_at;
-	if (table_put(&a->gone_ea, g)) {
-		free(g);
-		return;
-	}
-	gone_insert_front(&a->eas, g);
-	a->n_peer += g->cause == CAUSE_PEER;
-}
-
-static bool
-in_pool(const struct allot *a, const struct addr *ea)
-{
-	return prefix_has(&a->cfg.encode, ea) &&
-	       host_allowed(a, host_part(a, ea));
 }
 
 bool
 allot_ea_load(struct allot *a, const struct addr *ea, const struct addr *gw,
 	enum entry_cause cause)
 {
-	if (!in_pool(a, ea) || quotas_take(&a->quotas, gw, cause, true))
+	if (!allot_in_pool(a, ea) || quotas_take(&a->quotas, gw, cause, true))
 		return false;
-	if (mark_taken(a, ea)) {
+	if (allot_mark(a, ea)) {
 		quotas_give(&a->quotas, gw, cause);
 		return false;
 	}
@@ -397,13 +340,13 @@ allot_ea_gone(struct allot *a, const struct addr *ea, const struct addr *gw,
 {
 	int err;
 
-	if (!in_pool(a, ea) || table_get(&a->gone_ea, ea))
+	if (!allot_in_pool(a, ea) || gone_find(&a->eas, ea))
 		return 0; /* gone already: two changes ended it */
 	err = gone_add_ea(a, ea, cause, at);
 	if (err)
 		return err;
 	a->n_peer -= cause == CAUSE_PEER;
-	unmark_taken(a, ea);
+	unmark(a, ea);
 	quotas_give(&a->quotas, gw, cause);
 	return 0;
 }
@@ -412,101 +355,37 @@ int
 allot_ea_load_gone(struct allot *a, const struct addr *ea,
 	enum entry_cause cause, uint64_t at)
 {
-	if (!in_pool(a, ea))
+	if (!allot_in_pool(a, ea))
 		return 0;
 	if (a->small)
-		pool_remove(&a->pool, host_part(a, ea));
+		pool_remove(&a->pool, allot_host_part(a, ea));
 	return gone_add_ea(a, ea, cause, at);
 }
 
-/* Refills the bucket; whether it holds one more. */
-static bool
-rate_take(struct allot *a, uint64_t now)
+void
+allot_suspect(struct allot *a, uint64_t at)
 {
-	uint64_t full = (uint64_t)a->cfg.refs_burst * 1000;
-	uint64_t ms = now > a->tokens_at ? now - a->tokens_at : 0;
-
-	if (ms > full)
-		ms = full; /* keeps the product small */
-	a->tokens += ms * a->cfg.refs_per_s;
-	if (a->tokens > full)
-		a->tokens = full;
-	a->tokens_at = now;
-	if (a->tokens < 1000)
-		return false;
-	a->tokens -= 1000;
-	return true;
-}
-
-/* 68 random bits below one that is always set, so that every reference of
- * ours has the same form on the wire and none is below 256. */
-static struct ref
-random_ref(const struct allot *a)
-{
-	struct ref r = {{0}};
-	size_t first = REF_LEN - (REF_BITS + 7) / 8;
-
-	a->cfg.random(r.b + first, REF_LEN - first, a->cfg.arg);
-	r.b[first] = (uint8_t)((r.b[first] & 0x0f) | 0x10);
-	return r;
-}
-
-enum allot_result
-allot_ref(struct allot *a, uint64_t now, bool limited, struct ref *out)
-{
-	int i;
-
-	if (limited && !rate_take(a, now))
-		return ALLOT_RATE;
-	for (i = 0; i < DRAWS_MAX; i++) {
-		*out = random_ref(a);
-		if (ref_second_byte(out) >= SECOND_BYTE_OURS &&
-			!table_get(&a->gone_ref, out))
-			return ALLOT_OK;
-	}
-	return ALLOT_SPENT;
-}
-
-int
-allot_ref_gone(struct allot *a, const struct ref *ref, uint64_t at)
-{
-	struct gone *g = calloc(1, sizeof(*g));
-	int err;
-
-	if (!g)
-		return -ENOMEM;
-	g->value.ref = *ref;
-	g->at = at;
-	err = gone_insert(&a->gone_ref, &a->refs, g);
-	if (err)
-		free(g);
-	return err == -EEXIST ? 0 : err;
-}
-
-static bool
-quarantine_over(const struct allot *a, const struct gone *g, uint64_t now)
-{
-	return g && now >= g->at && now - g->at >= a->cfg.quarantine_ms;
+	a->suspect = true;
+	a->suspect_at = at;
 }
 
 bool
 allot_forget(struct allot *a, uint64_t now, bool *is_ref, struct addr *ea,
 	struct ref *ref)
 {
-	struct gone *g = TAILQ_FIRST(&a->refs);
+	struct gone *g = gone_oldest(&a->refs);
 
 	*is_ref = true;
-	if (quarantine_over(a, g, now)) {
+	if (g && allot_waited(now, g->at, a->cfg.quarantine_ms)) {
 		*ref = g->value.ref;
-		gone_drop(&a->gone_ref, &a->refs, g);
+		gone_drop(&a->refs, g);
 		return true;
 	}
-	g = TAILQ_FIRST(&a->eas);
+	g = a->small ? NULL : gone_oldest(&a->eas);
 	*is_ref = false;
-	if (!a->small && quarantine_over(a, g, now)) {
+	if (g && allot_waited(now, g->at, a->cfg.quarantine_ms)) {
 		*ea = g->value.ea;
-		a->n_peer -= g->cause == CAUSE_PEER;
-		gone_drop(&a->gone_ea, &a->eas, g);
+		gone_drop_ea(a, g);
 		return true;
 	}
 	return false;
@@ -518,8 +397,12 @@ allot_stats(const struct allot *a, struct allot_stats *out)
 	*out = (struct allot_stats){
 		.pool = a->size,
 		.taken = a->n_taken,
-		.gone = a->gone_ea.n,
-		.gone_refs = a->gone_ref.n,
+		.gone = a->eas.all.n,
+		.gone_refs = a->refs.all.n,
 		.taken_peer = a->n_peer,
+		.tentative = a->blocks.n_used,
+		.tentative_gone = a->blocks.n_ended,
+		.blocks = a->blocks.all.n - a->blocks.n_held,
+		.blocks_held = a->blocks.n_held,
 	};
 }

@@ -75,9 +75,6 @@ struct allot_ea {
 	uint64_t gone_at;
 };
 
-/* A value in (or past) quarantine. */
-struct gone;
-
 struct allot;
 
 /* NULL: no memory. */
@@ -110,16 +107,18 @@ void allot_suspect(struct allot *a, uint64_t at);
 enum allot_result allot_tentative(struct allot *a, const struct addr *gw,
 	uint64_t now, struct addr *ea) MUSTCHECK;
 /* gwd holds it still after a restart: it is taken out of its block, which is in
- * quarantine (or open). False: it is in no such block, or in use, or memory. */
+ * quarantine (or open). False: it is in no such block, or not free, or memory.
+ */
 bool allot_tentative_hold(struct allot *a, const struct addr *ea,
 	const struct addr *gw) MUSTCHECK;
 /* It has ended: its short quarantine begins. */
 void allot_tentative_end(struct allot *a, const struct addr *ea,
 	const struct addr *gw, uint64_t now);
-/* Promotion, in two steps: begin moves it from the quota of tentative ones to
- * that of its new cause: ALLOT_OK or ALLOT_QUOTA (nothing changed). Then it is
- * stored; end says whether it was: stored, the ea belongs to its block no more
- * and ends by allot_ea_gone(); else it is tentative again. */
+/* Promotion, in two steps: begin counts it against the quota of its new cause
+ * too: ALLOT_OK, ALLOT_QUOTA or ALLOT_NOMEM (nothing changed). Then it is
+ * stored, and not ended meanwhile; end says whether it was: stored, it is no
+ * tentative one any more, its ea belongs to its block no more and ends by
+ * allot_ea_gone(); else it is tentative as before. */
 enum allot_result allot_promote_begin(struct allot *a, const struct addr *gw,
 	enum entry_cause cause) MUSTCHECK;
 void allot_promote_end(struct allot *a, const struct addr *ea,
@@ -144,8 +143,9 @@ bool allot_block_to_close(struct allot *a, uint64_t now, size_t slice,
 	struct addr *first) MUSTCHECK;
 void allot_block_closed(struct allot *a, const struct addr *first, bool stored);
 /* At start, after all entries and what is gone: it was open. It is in
- * quarantine until then. 0 or -ENOMEM; one outside the pool is no block (it can
- * be closed at once). */
+ * quarantine until then, and can be closed when those that are held have ended
+ * too. 0 or -ENOMEM; one outside the pool is no block (it can be closed at
+ * once). */
 int allot_block_load(
 	struct allot *a, const struct addr *first, uint64_t until) MUSTCHECK;
 

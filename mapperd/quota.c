@@ -13,6 +13,8 @@ enum {
 	KEY_RESOLVER_GW,
 	KEY_PEER_GW,
 	KEY_PEER_NET,
+	KEY_TENTATIVE_GW,
+	KEY_TENTATIVE_NET,
 };
 
 struct quota_count {
@@ -85,22 +87,41 @@ count_down(struct quotas *q, const struct quota_key *key)
 	free(c);
 }
 
+/* What counts a mapping. */
+struct quota_row {
+	uint8_t gw, net; /* KEY_* */
+	bool has_net;
+	uint32_t gw_limit, net_limit;
+};
+
+static struct quota_row
+row_of(const struct quota_limits *l, enum entry_cause cause)
+{
+	if (cause == CAUSE_PEER)
+		return (struct quota_row){KEY_PEER_GW, KEY_PEER_NET, true,
+			l->peer_gw, l->peer_net};
+	if (cause == CAUSE_TENTATIVE)
+		return (struct quota_row){KEY_TENTATIVE_GW, KEY_TENTATIVE_NET,
+			true, l->tentative_gw, l->tentative_net};
+	return (struct quota_row){
+		.gw = KEY_RESOLVER_GW, .gw_limit = l->resolver_gw};
+}
+
 int
 quotas_take(struct quotas *q, const struct addr *gw, enum entry_cause cause,
 	bool force)
 {
-	const struct quota_limits *l = &q->limits;
-	struct quota_key key = {*gw, KEY_RESOLVER_GW};
-	struct quota_key net = {network_of(gw), KEY_PEER_NET};
+	struct quota_row row = row_of(&q->limits, cause);
+	struct quota_key key = {*gw, row.gw};
+	struct quota_key net = {network_of(gw), row.net};
 	int err;
 
-	if (cause != CAUSE_PEER)
-		return count_up(q, &key, force ? UINT32_MAX : l->resolver_gw);
-	key.what = KEY_PEER_GW;
-	err = count_up(q, &key, force ? UINT32_MAX : l->peer_gw);
-	if (err)
+	if (force)
+		row.gw_limit = row.net_limit = UINT32_MAX;
+	err = count_up(q, &key, row.gw_limit);
+	if (err || !row.has_net)
 		return err;
-	err = count_up(q, &net, force ? UINT32_MAX : l->peer_net);
+	err = count_up(q, &net, row.net_limit);
 	if (err)
 		count_down(q, &key);
 	return err;
@@ -109,12 +130,11 @@ quotas_take(struct quotas *q, const struct addr *gw, enum entry_cause cause,
 void
 quotas_give(struct quotas *q, const struct addr *gw, enum entry_cause cause)
 {
-	struct quota_key key = {*gw, KEY_RESOLVER_GW};
-	struct quota_key net = {network_of(gw), KEY_PEER_NET};
+	struct quota_row row = row_of(&q->limits, cause);
+	struct quota_key key = {*gw, row.gw};
+	struct quota_key net = {network_of(gw), row.net};
 
-	if (cause == CAUSE_PEER) {
-		key.what = KEY_PEER_GW;
+	if (row.has_net)
 		count_down(q, &net);
-	}
 	count_down(q, &key);
 }
