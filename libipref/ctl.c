@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control socket's server, on libevent's evhttp.
+ * The control socket's server, on libevent's evhttp: the socket and its
+ * connections.
  *
  * evhttp has no bound on its connections and does not tell when one ends. So
  * the ctl keeps a reference to the bufferevent of each: one that is freed has
  * no callbacks any more. While all places are taken nothing is accepted; a
  * timer looks for those that have become free.
  */
-#include "libipref/ctl.h"
-
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -25,10 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libipref/ctl_impl.h"
 #include "libipref/log.h"
 
-#define MAX_CONNS     64
-#define MAX_ROWS      64 /* registered things of one kind: ours, few */
 #define IDLE_SECONDS  30
 #define SWEEP_SECONDS 1
 #define FULL_MS	      20
@@ -36,54 +34,11 @@
 #define MAX_BODY      4096
 #define BACKLOG	      128
 
-#define TEXT_METRICS "text/plain; version=0.0.4; charset=utf-8"
-#define TEXT_PLAIN   "text/plain; charset=utf-8"
-#define TEXT_JSON    "application/json"
-
 /* Of all the methods that evhttp knows, so that it gives us all of them. */
 #define ALL_METHODS                                                            \
 	(EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | \
 		EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |    \
 		EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH)
-
-struct status_row {
-	const char *name;
-	ctl_status_fn fn;
-	void *arg;
-};
-
-struct metrics_row {
-	ctl_metrics_fn fn;
-	void *arg;
-};
-
-struct page_row {
-	const char *path, *content_type;
-	ctl_page_fn fn;
-	void *arg;
-};
-
-struct ctl {
-	struct evhttp *http;
-	struct evconnlistener *listener;      /* evhttp's, which frees it */
-	struct bufferevent *conns[MAX_CONNS]; /* one reference to each */
-	size_t n_conns;
-	struct event *sweep; /* timer, always pending; owned */
-	char *path;	     /* unlinked at the end; NULL: not bound yet */
-	dev_t dev;	     /* of the socket, to unlink no other's */
-	ino_t ino;	     /* likewise */
-	const char *program; /* borrowed */
-	uint64_t start_ms;
-	struct status_row status[MAX_ROWS];
-	struct metrics_row metrics[MAX_ROWS];
-	struct page_row pages[MAX_ROWS];
-	size_t n_status, n_metrics, n_pages;
-};
-
-struct ctl_metrics {
-	struct evbuffer *body;
-	const char *name; /* of the metric whose samples follow */
-};
 
 static bool
 is_freed(struct bufferevent *conn)
@@ -116,7 +71,7 @@ start_sweep(struct ctl *c)
 	static const struct timeval soon = {.tv_usec = FULL_MS * 1000};
 	static const struct timeval later = {.tv_sec = SWEEP_SECONDS};
 
-	if (event_add(c->sweep, c->n_conns == MAX_CONNS ? &soon : &later))
+	if (event_add(c->sweep, c->n_conns == CTL_CONNS_MAX ? &soon : &later))
 		log_err("control: timer can't be set");
 }
 
@@ -128,7 +83,7 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	release_conns(c, false);
-	if (c->n_conns < MAX_CONNS && evconnlistener_enable(c->listener))
+	if (c->n_conns < CTL_CONNS_MAX && evconnlistener_enable(c->listener))
 		log_err("control: accepting can't be started again");
 	start_sweep(c);
 }
@@ -157,121 +112,15 @@ on_conn_new(struct event_base *base, void *arg)
 	if (!conn)
 		return NULL;
 	release_conns(c, false);
-	if (c->n_conns == MAX_CONNS)
+	if (c->n_conns == CTL_CONNS_MAX)
 		bug("control: accepted beyond the bound");
 	bufferevent_incref(conn);
 	c->conns[c->n_conns++] = conn;
-	if (c->n_conns == MAX_CONNS) {
+	if (c->n_conns == CTL_CONNS_MAX) {
 		evconnlistener_disable(c->listener);
 		start_sweep(c);
 	}
 	return conn;
-}
-
-static json_t *
-status_object(const struct ctl *c)
-{
-	json_t *obj = json_pack("{s:s, s:s, s:I, s:I}", "program", c->program,
-		"version", IPREF_VERSION, "pid", (json_int_t)getpid(),
-		"uptime_seconds",
-		(json_int_t)((now_ms() - c->start_ms) / 1000));
-	size_t i;
-
-	for (i = 0; obj && i < c->n_status; i++)
-		if (json_object_set_new(obj, c->status[i].name,
-			    c->status[i].fn(c->status[i].arg)))
-			log_warn("control: status %s is missing",
-				c->status[i].name);
-	return obj;
-}
-
-static int
-page_status(const char *query, struct evbuffer *body, void *arg)
-{
-	(void)query;
-	ctl_put_json(body, status_object(arg));
-	return HTTP_OK;
-}
-
-static int
-page_metrics(const char *query, struct evbuffer *body, void *arg)
-{
-	const struct ctl *c = arg;
-	struct ctl_metrics m = {.body = body};
-	char labels[128];
-	size_t i;
-
-	(void)query;
-	snprintf(labels, sizeof(labels), "program=\"%s\",version=\"%s\"",
-		c->program, IPREF_VERSION);
-	ctl_metric(&m, "ipref_build_info", CTL_GAUGE,
-		"Program and version that run.");
-	ctl_sample(&m, labels, 1);
-	ctl_metric(&m, "ipref_uptime_seconds", CTL_GAUGE,
-		"Seconds since the start.");
-	ctl_sample(&m, NULL, (now_ms() - c->start_ms) / 1000);
-	for (i = 0; i < c->n_metrics; i++)
-		c->metrics[i].fn(&m, c->metrics[i].arg);
-	return HTTP_OK;
-}
-
-static void
-answer(struct evhttp_request *req, int status, const char *content_type,
-	struct evbuffer *body)
-{
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-
-	if (evhttp_add_header(headers, "Content-Type", content_type) ||
-		(status == HTTP_BADMETHOD &&
-			evhttp_add_header(headers, "Allow", "GET")))
-		log_warn("control: out of memory for headers");
-	evhttp_send_reply(req, status, NULL, body);
-}
-
-static void
-answer_text(struct evhttp_request *req, struct evbuffer *body, int status,
-	const char *text)
-{
-	evbuffer_add_printf(body, "%s\n", text);
-	answer(req, status, TEXT_PLAIN, body);
-}
-
-static const struct page_row *
-find_page(const struct ctl *c, const char *path)
-{
-	size_t i;
-
-	for (i = 0; path && i < c->n_pages; i++)
-		if (!strcmp(c->pages[i].path, path))
-			return &c->pages[i];
-	return NULL;
-}
-
-static void
-on_request(struct evhttp_request *req, void *arg)
-{
-	const struct ctl *c = arg;
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	struct evbuffer *body = evbuffer_new();
-	const struct page_row *page;
-	int status;
-
-	if (!body || !uri) {
-		evhttp_send_error(req, HTTP_INTERNAL, NULL);
-		goto out;
-	}
-	page = find_page(c, evhttp_uri_get_path(uri));
-	if (!page) {
-		answer_text(req, body, HTTP_NOTFOUND, "no such page");
-	} else if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
-		answer_text(req, body, HTTP_BADMETHOD, "only GET is answered");
-	} else {
-		status = page->fn(evhttp_uri_get_query(uri), body, page->arg);
-		answer(req, status, page->content_type, body);
-	}
-out:
-	if (body)
-		evbuffer_free(body);
 }
 
 /* 0, or -EADDRINUSE when somebody answers at this address, -EACCES when it is
@@ -364,9 +213,8 @@ set_up_http(struct ctl *c)
 	evhttp_set_max_body_size(c->http, MAX_BODY);
 	evhttp_set_timeout(c->http, IDLE_SECONDS);
 	evhttp_set_bevcb(c->http, on_conn_new, c);
-	evhttp_set_gencb(c->http, on_request, c);
-	ctl_add_page(c, "/status", NULL, page_status, c);
-	ctl_add_page(c, "/metrics", TEXT_METRICS, page_metrics, c);
+	evhttp_set_gencb(c->http, ctl_on_request, c);
+	ctl_add_own_pages(c);
 }
 
 int
@@ -378,6 +226,7 @@ ctl_new(struct ctl **out, struct event_base *base, const char *path,
 
 	if (!c)
 		goto fail;
+	c->base = base;
 	c->program = program;
 	c->start_ms = now_ms();
 	c->http = evhttp_new(base);
@@ -409,10 +258,18 @@ unlink_own(const struct ctl *c)
 }
 
 void
+ctl_stop(struct ctl *c)
+{
+	ctl_streams_stop(c);
+	ctl_replies_stop(c);
+}
+
+void
 ctl_free(struct ctl *c)
 {
 	if (!c)
 		return;
+	ctl_stop(c);
 	unlink_own(c);
 	if (c->http)
 		evhttp_free(c->http);
@@ -421,67 +278,4 @@ ctl_free(struct ctl *c)
 		event_free(c->sweep);
 	free(c->path);
 	free(c);
-}
-
-void
-ctl_add_status(struct ctl *c, const char *name, ctl_status_fn fn, void *arg)
-{
-	if (c->n_status == MAX_ROWS)
-		bug("too many status objects");
-	c->status[c->n_status++] = (struct status_row){name, fn, arg};
-}
-
-void
-ctl_add_metrics(struct ctl *c, ctl_metrics_fn fn, void *arg)
-{
-	if (c->n_metrics == MAX_ROWS)
-		bug("too many metrics");
-	c->metrics[c->n_metrics++] = (struct metrics_row){fn, arg};
-}
-
-void
-ctl_add_page(struct ctl *c, const char *path, const char *content_type,
-	ctl_page_fn fn, void *arg)
-{
-	if (c->n_pages == MAX_ROWS)
-		bug("too many pages");
-	c->pages[c->n_pages++] = (struct page_row){
-		path, content_type ? content_type : TEXT_JSON, fn, arg};
-}
-
-void
-ctl_metric(struct ctl_metrics *m, const char *name, enum ctl_kind kind,
-	const char *help)
-{
-	m->name = name;
-	evbuffer_add_printf(m->body, "# HELP %s %s\n# TYPE %s %s\n", name, help,
-		name, kind == CTL_COUNTER ? "counter" : "gauge");
-}
-
-void
-ctl_sample(struct ctl_metrics *m, const char *labels, uint64_t value)
-{
-	if (!m->name)
-		bug("a sample before its metric");
-	if (labels)
-		evbuffer_add_printf(m->body, "%s{%s} %" PRIu64 "\n", m->name,
-			labels, value);
-	else
-		evbuffer_add_printf(
-			m->body, "%s %" PRIu64 "\n", m->name, value);
-}
-
-static int
-append(const char *text, size_t len, void *body)
-{
-	return evbuffer_add(body, text, len);
-}
-
-void
-ctl_put_json(struct evbuffer *body, json_t *obj)
-{
-	if (!obj || json_dump_callback(obj, append, body, JSON_COMPACT) ||
-		evbuffer_add(body, "\n", 1))
-		log_warn("control: a page could not be written");
-	json_decref(obj);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control socket's other side: one blocking GET within a deadline, and the
- * decoding of query strings.
+ * The control socket's other side: one blocking request within deadlines, its
+ * answer in pieces.
  *
  * The request says "Connection: close"; the answer ends with its Content-Length
- * bytes, or where the server closes. Its size is bounded.
+ * bytes, its last chunk, or where the server closes.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -19,17 +20,28 @@
 #include "libipref/ctl.h"
 #include "libipref/log.h"
 
-#define ANSWER_MAX  ((size_t)256 << 20)
+#define ANSWER_MAX  ((size_t)256 << 20) /* of ctl_get() */
 #define HEADERS_MAX ((size_t)64 << 10)
 #define TARGET_MAX  4096
-#define READ_ROOM   ((size_t)16 << 10)
 
 struct answer {
-	char *p; /* owned; always with a NUL behind len */
-	size_t len, size;
-	size_t body; /* where it begins; 0: not there yet */
-	size_t want; /* bytes of the body; SIZE_MAX: until the end */
-	int status;
+	const struct ctl_call *call;
+	ctl_piece_fn fn;
+	void *arg;
+	int status; /* 0: the headers are not there yet */
+	enum {
+		BODY_TO_END,  /* until the server closes */
+		BODY_LENGTH,  /* `left` more bytes */
+		BODY_SIZE,    /* chunked: a line with the next chunk's size */
+		BODY_CHUNK,   /* chunked: `left` more bytes of this one */
+		BODY_CHUNKED, /* chunked: the line end behind it */
+		BODY_TRAILER, /* chunked: lines behind the last, then done */
+		BODY_DONE
+	} state;
+	uint64_t left;
+	uint64_t given;		   /* bytes of the body */
+	char buf[HEADERS_MAX + 1]; /* received, not yet used */
+	size_t len;		   /* of it; a NUL is behind */
 };
 
 static int
@@ -101,26 +113,27 @@ send_all(int fd, const char *p, size_t len, uint64_t deadline)
 }
 
 static int
-send_request(int fd, const char *target, uint64_t deadline)
+send_request(int fd, const struct ctl_call *call, uint64_t deadline)
 {
 	char text[TARGET_MAX + 128];
 	int n;
 
 	/* A target with a space or a line end in it would be another request.
 	 */
-	if (target[0] != '/' || strlen(target) > TARGET_MAX ||
-		strpbrk(target, " \t\r\n"))
+	if (call->target[0] != '/' || strlen(call->target) > TARGET_MAX ||
+		strpbrk(call->target, " \t\r\n"))
 		return -EINVAL;
 	n = snprintf(text, sizeof(text),
-		"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: "
-		"close\r\n\r\n",
-		target);
+		"%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+		"%s\r\n",
+		call->method, call->target,
+		strcmp(call->method, "POST") ? "" : "Content-Length: 0\r\n");
 	return send_all(fd, text, (size_t)n, deadline);
 }
 
 /* The decimal number that a header's value is; false when it is none. */
 static bool
-header_number(const char *text, size_t *v)
+header_number(const char *text, uint64_t *v)
 {
 	char *end;
 
@@ -140,58 +153,135 @@ read_header(struct answer *a, const char *line)
 	static const char length[] = "content-length:";
 	static const char coding[] = "transfer-encoding:";
 
-	if (!strncasecmp(line, coding, sizeof(coding) - 1))
-		return -EPROTO;
-	if (strncasecmp(line, length, sizeof(length) - 1))
-		return 0;
-	return header_number(line + sizeof(length) - 1, &a->want) ? 0 : -EPROTO;
+	if (!strncasecmp(line, coding, sizeof(coding) - 1)) {
+		line += sizeof(coding) - 1;
+		line += strspn(line, " \t");
+		if (strncasecmp(line, "chunked\r", 8) ||
+			a->state != BODY_TO_END)
+			return -EPROTO;
+		a->state = BODY_SIZE;
+	} else if (!strncasecmp(line, length, sizeof(length) - 1)) {
+		if (!header_number(line + sizeof(length) - 1, &a->left) ||
+			a->state != BODY_TO_END)
+			return -EPROTO;
+		a->state = BODY_LENGTH;
+	}
+	return 0;
+}
+
+static void
+used(struct answer *a, size_t n)
+{
+	a->len -= n;
+	memmove(a->buf, a->buf + n, a->len + 1);
 }
 
 /* Reads status and headers once they are there. */
 static int
 read_headers(struct answer *a)
 {
-	const char *end, *line;
+	const char *end = memmem(a->buf, a->len, "\r\n\r\n", 4), *line;
 	int rc;
 
-	if (a->body)
-		return 0;
-	end = memmem(a->p, a->len, "\r\n\r\n", 4);
 	if (!end)
-		return a->len > HEADERS_MAX ? -EPROTO : 0;
-	if (sscanf(a->p, "HTTP/1.%*1[01] %3d", &a->status) != 1 ||
+		return a->len >= HEADERS_MAX ? -EPROTO : 0;
+	if (sscanf(a->buf, "HTTP/1.%*1[01] %3d", &a->status) != 1 ||
 		a->status < 100)
 		return -EPROTO;
-	a->want = SIZE_MAX;
-	for (line = a->p; line < end;) {
+	for (line = a->buf; line < end;) {
 		line = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
 		line += 2;
 		rc = read_header(a, line);
 		if (rc)
 			return rc;
 	}
-	a->body = (size_t)(end + 4 - a->p);
-	if (a->want != SIZE_MAX && a->want > ANSWER_MAX)
+	used(a, (size_t)(end + 4 - a->buf));
+	if (a->state == BODY_LENGTH && !a->left)
+		a->state = BODY_DONE;
+	if (a->call->max && a->left > a->call->max)
 		return -EFBIG;
 	return 0;
 }
 
+/* What is there of the body, or of this chunk, goes to the caller. */
 static int
-make_room(struct answer *a)
+give(struct answer *a)
 {
-	size_t size = a->size ? a->size * 2 : READ_ROOM * 4;
-	char *p;
+	size_t n = a->len;
+	int rc;
 
-	if (a->size - a->len > READ_ROOM)
-		return 0;
-	if (a->len > ANSWER_MAX + HEADERS_MAX)
+	if (a->state != BODY_TO_END && n > a->left)
+		n = a->left;
+	a->given += n;
+	if (a->call->max && a->given > a->call->max)
 		return -EFBIG;
-	p = realloc(a->p, size);
-	if (!p)
-		return -ENOMEM;
-	a->p = p;
-	a->size = size;
+	rc = a->fn(a->buf, n, a->status, a->arg);
+	if (rc)
+		return rc;
+	used(a, n);
+	if (a->state == BODY_TO_END)
+		return 0;
+	a->left -= n;
+	if (!a->left)
+		a->state = a->state == BODY_LENGTH ? BODY_DONE : BODY_CHUNKED;
 	return 0;
+}
+
+/* A line between chunks; 0 also when it is not whole yet: *more is false then.
+ */
+static int
+read_chunk_line(struct answer *a, bool *more)
+{
+	char *line = a->buf, *end = memmem(line, a->len, "\r\n", 2), *after;
+
+	*more = end;
+	if (!end)
+		return a->len >= HEADERS_MAX ? -EPROTO : 0;
+	switch (a->state) {
+	case BODY_SIZE:
+		errno = 0;
+		a->left = strtoull(line, &after, 16);
+		if (!isxdigit((unsigned char)*line) || errno ||
+			(*after != '\r' && *after != ';' && *after != ' '))
+			return -EPROTO;
+		a->state = a->left ? BODY_CHUNK : BODY_TRAILER;
+		break;
+	case BODY_CHUNKED:
+		if (end != line)
+			return -EPROTO;
+		a->state = BODY_SIZE;
+		break;
+	default: /* an empty line ends the trailer */
+		if (end == line)
+			a->state = BODY_DONE;
+		break;
+	}
+	used(a, (size_t)(end + 2 - line));
+	return 0;
+}
+
+/* Uses what has been received as far as it goes. */
+static int
+digest(struct answer *a)
+{
+	bool more = true;
+	int rc = a->status ? 0 : read_headers(a);
+
+	while (!rc && a->status && a->len && more && a->state != BODY_DONE)
+		if (a->state == BODY_TO_END || a->state == BODY_LENGTH ||
+			a->state == BODY_CHUNK)
+			rc = give(a);
+		else
+			rc = read_chunk_line(a, &more);
+	return rc;
+}
+
+static uint64_t
+until(const struct answer *a, uint64_t deadline)
+{
+	if (!a->status)
+		return deadline;
+	return a->call->idle_ms ? now_ms() + a->call->idle_ms : UINT64_MAX;
 }
 
 /* Reads until the answer is whole. */
@@ -201,115 +291,139 @@ receive(int fd, struct answer *a, uint64_t deadline)
 	ssize_t n;
 	int rc;
 
-	for (;;) {
-		rc = make_room(a);
-		if (!rc)
-			rc = wait_for(fd, POLLIN, deadline);
+	while (a->state != BODY_DONE) {
+		rc = wait_for(fd, POLLIN, until(a, deadline));
 		if (rc)
 			return rc;
-		n = recv(fd, a->p + a->len, READ_ROOM, 0);
+		n = recv(fd, a->buf + a->len, HEADERS_MAX - a->len, 0);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n < 0)
 			return -errno;
-		if (n == 0) {
-			if (!a->body || (a->want != SIZE_MAX &&
-						a->len - a->body < a->want))
-				return -ECONNRESET;
-			return 0;
-		}
+		if (n == 0)
+			return a->status && a->state == BODY_TO_END
+				       ? 0
+				       : -ECONNRESET;
 		a->len += (size_t)n;
-		a->p[a->len] = '\0';
-		rc = read_headers(a);
+		a->buf[a->len] = '\0';
+		rc = digest(a);
 		if (rc)
 			return rc;
-		if (a->body && a->len - a->body >= a->want)
-			return 0;
 	}
+	return 0;
+}
+
+int
+ctl_call(const struct ctl_call *call, int *status, ctl_piece_fn fn, void *arg)
+{
+	uint64_t deadline = now_ms() + call->timeout_ms;
+	struct answer *a = calloc(1, sizeof(*a));
+	int fd, rc;
+
+	*status = 0;
+	if (!a)
+		return -ENOMEM;
+	a->call = call;
+	a->fn = fn;
+	a->arg = arg;
+	fd = dial(call->path, deadline);
+	rc = fd < 0 ? fd : send_request(fd, call, deadline);
+	if (!rc)
+		rc = receive(fd, a, deadline);
+	if (fd >= 0)
+		close(fd);
+	*status = a->status;
+	free(a);
+	return rc;
+}
+
+struct whole {
+	char *p; /* owned; always with a NUL behind len */
+	size_t len, room;
+	uint64_t deadline;
+};
+
+/* The room for len more bytes and a NUL. */
+static int
+make_room(struct whole *w, size_t len)
+{
+	size_t room = w->room ? w->room : (size_t)16 << 10;
+	char *p;
+
+	while (room <= w->len + len)
+		room *= 2;
+	if (room == w->room)
+		return 0;
+	p = realloc(w->p, room);
+	if (!p)
+		return -ENOMEM;
+	w->p = p;
+	w->room = room;
+	return 0;
+}
+
+static int
+collect(const char *p, size_t len, int status, void *arg)
+{
+	struct whole *w = arg;
+	int rc = now_ms() > w->deadline ? -ETIMEDOUT : make_room(w, len);
+
+	(void)status;
+	if (rc)
+		return rc;
+	memcpy(w->p + w->len, p, len);
+	w->len += len;
+	w->p[w->len] = '\0';
+	return 0;
+}
+
+static int
+get_whole(const struct ctl_call *call, int *status, char **body, size_t *len)
+{
+	struct whole w = {.deadline = now_ms() + call->timeout_ms};
+	int rc = ctl_call(call, status, collect, &w);
+
+	if (!rc)
+		rc = make_room(&w, 0);
+	if (rc) {
+		free(w.p);
+		w = (struct whole){0};
+	} else {
+		w.p[w.len] = '\0';
+	}
+	*body = w.p;
+	*len = w.len;
+	return rc;
+}
+
+static struct ctl_call
+whole_call(const char *path, const char *method, const char *target,
+	uint64_t timeout_ms)
+{
+	return (struct ctl_call){
+		.path = path,
+		.method = method,
+		.target = target,
+		.timeout_ms = timeout_ms,
+		.idle_ms = timeout_ms,
+		.max = ANSWER_MAX,
+	};
 }
 
 int
 ctl_get(const char *path, const char *target, uint64_t timeout_ms, int *status,
 	char **body, size_t *len)
 {
-	uint64_t deadline = now_ms() + timeout_ms;
-	struct answer a = {0};
-	int fd, rc;
+	struct ctl_call call = whole_call(path, "GET", target, timeout_ms);
 
-	*body = NULL;
-	*len = 0;
-	fd = dial(path, deadline);
-	if (fd < 0)
-		return fd;
-	rc = send_request(fd, target, deadline);
-	if (!rc)
-		rc = receive(fd, &a, deadline);
-	close(fd);
-	if (rc) {
-		free(a.p);
-		return rc;
-	}
-	*status = a.status;
-	*len = a.len - a.body;
-	if (a.want < *len)
-		*len = a.want;
-	memmove(a.p, a.p + a.body, *len);
-	a.p[*len] = '\0';
-	*body = a.p;
-	return 0;
+	return get_whole(&call, status, body, len);
 }
 
-static int
-hex_digit(char c)
+int
+ctl_post(const char *path, const char *target, uint64_t timeout_ms, int *status,
+	char **body, size_t *len)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+	struct ctl_call call = whole_call(path, "POST", target, timeout_ms);
 
-/* The value of len bytes, decoded; false when it is broken or too long. */
-static bool
-query_decode(const char *text, size_t len, char *buf, size_t size)
-{
-	size_t i, n = 0;
-	int high, low;
-	char c;
-
-	for (i = 0; i < len; i++) {
-		c = text[i];
-		if (c == '+') {
-			c = ' ';
-		} else if (c == '%') {
-			high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-			low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-			if (low < 0)
-				return false;
-			c = (char)(high << 4 | low);
-			i += 2;
-		}
-		if (!c || n + 1 >= size)
-			return false;
-		buf[n++] = c;
-	}
-	buf[n] = '\0';
-	return true;
-}
-
-bool
-ctl_query(const char *query, const char *key, char *buf, size_t size)
-{
-	size_t len, key_len = strlen(key);
-
-	if (!query || size == 0)
-		return false;
-	for (;; query += len + 1) {
-		len = strcspn(query, "&");
-		if (len > key_len && query[key_len] == '=' &&
-			!memcmp(query, key, key_len))
-			return query_decode(query + key_len + 1,
-				len - key_len - 1, buf, size);
-		if (!query[len])
-			return false;
-	}
+	return get_whole(&call, status, body, len);
 }

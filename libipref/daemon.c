@@ -223,6 +223,8 @@ take_down(struct skeleton *s)
 {
 	s->stopping = true;
 	(void)sd_notify(0, "STOPPING=1");
+	if (s->daemon.ctl)
+		ctl_stop(s->daemon.ctl);
 	stop_parts(s);
 	ctl_free(s->daemon.ctl);
 	stop_signals(s);

@@ -7,6 +7,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -87,9 +88,12 @@ serve(void *arg)
 	return NULL;
 }
 
+/* A server that does not run yet: pages may be added. */
 static inline void
-server_start(struct server *s)
+server_init(struct server *s)
 {
+	/* As libipref/daemon.c does. */
+	ck_assert(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 	memset(s, 0, sizeof(*s));
 	snprintf(s->dir, sizeof(s->dir), "/tmp/ipref-ctl-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(s->dir));
@@ -104,7 +108,19 @@ server_start(struct server *s)
 	ctl_add_page(s->ctl, "/echo", "text/plain", page_echo, NULL);
 	ctl_add_page(s->ctl, "/big", NULL, page_big, s);
 	s->big = (size_t)8 << 20;
+}
+
+static inline void
+server_run(struct server *s)
+{
 	ck_assert_int_eq(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+static inline void
+server_start(struct server *s)
+{
+	server_init(s);
+	server_run(s);
 }
 
 /* Ends it; what lies at its path is the caller's. */

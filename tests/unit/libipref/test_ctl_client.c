@@ -13,6 +13,7 @@
 #include "tests/unit/run.h"
 
 #define TIMEOUT_MS 20000
+#define CHUNKED	   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 /* Says the same to one client, whatever it asks. */
 struct fake_server {
@@ -66,58 +67,70 @@ fake_stop(struct fake_server *f)
 	ck_assert_int_eq(rmdir(f->dir), 0);
 }
 
+static const struct {
+	const char *answer; /* NULL: none, and the connection stays */
+	int rc, status;
+	const char *body;
+} answers[] = {
+	{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", 0, 200, "abc"},
+	{"HTTP/1.1 200 OK\r\ncontent-LENGTH:  3 \r\n\r\nabcdef", 0, 200, "abc"},
+	{"HTTP/1.0 503 No\r\n\r\nuntil the end", 0, 503, "until the end"},
+	{"HTTP/1.1 200 OK\r\n\r\n", 0, 200, ""},
+	{"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", -ECONNRESET, 0,
+		NULL},
+	{"HTTP/1.1 200 OK\r\n", -ECONNRESET, 0, NULL},
+	{"", -ECONNRESET, 0, NULL},
+	{"SSH-2.0\r\n\r\n", -EPROTO, 0, NULL},
+	{"HTTP/2.0 200 OK\r\n\r\n", -EPROTO, 0, NULL},
+	{"HTTP/1.1 OK\r\n\r\n", -EPROTO, 0, NULL},
+	{"HTTP/1.1 099 OK\r\n\r\n", -EPROTO, 0, NULL},
+	{"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", -EPROTO, 0, NULL},
+	{"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", -EPROTO, 0, NULL},
+	{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: "
+	 "chunked\r\n\r\n",
+		-EPROTO, 0, NULL},
+	{"HTTP/1.1 200 OK\r\nContent-Length: 268435457\r\n\r\n", -EFBIG, 0,
+		NULL},
+	{"HTTP/1.1 200 OK\r\nContent-Length: "
+	 "99999999999999999999999\r\n\r\n",
+		-EPROTO, 0, NULL},
+	{CHUNKED "3\r\nabc\r\n0A;x=y\r\n0123456789\r\n0\r\n\r\n", 0, 200,
+		"abc0123456789"},
+	{CHUNKED "0\r\nX: trailer\r\n\r\nmore", 0, 200, ""},
+	{CHUNKED "3\r\nabc\r\n", -ECONNRESET, 0, NULL},
+	{CHUNKED "3\r\nabc\r\n0\r\n", -ECONNRESET, 0, NULL},
+	{CHUNKED "4\r\nabc", -ECONNRESET, 0, NULL},
+	{CHUNKED "3\r\nabcd\r\n", -EPROTO, 0, NULL},
+	{CHUNKED "x\r\n", -EPROTO, 0, NULL},
+	{CHUNKED "-1\r\n", -EPROTO, 0, NULL},
+	{CHUNKED "\r\n", -EPROTO, 0, NULL},
+	{CHUNKED "3 x 5\r\nabc\r\n0\r\n\r\n", 0, 200, "abc"},
+	{CHUNKED "3x\r\n", -EPROTO, 0, NULL},
+	{CHUNKED "fffffffffffffffff\r\n", -EPROTO, 0, NULL},
+	{CHUNKED "10000001\r\n", -ECONNRESET, 0, NULL},
+	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", -EPROTO, 0,
+		NULL},
+	{NULL, -ETIMEDOUT, 0, NULL},
+};
+
 START_TEST(test_client_errors)
 {
-	static const struct {
-		const char *answer; /* NULL: none, and the connection stays */
-		int rc, status;
-		const char *body;
-	} cases[] = {
-		{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", 0, 200,
-			"abc"},
-		{"HTTP/1.1 200 OK\r\ncontent-LENGTH:  3 \r\n\r\nabcdef", 0, 200,
-			"abc"},
-		{"HTTP/1.0 503 No\r\n\r\nuntil the end", 0, 503,
-			"until the end"},
-		{"HTTP/1.1 200 OK\r\n\r\n", 0, 200, ""},
-		{"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", -ECONNRESET,
-			0, NULL},
-		{"HTTP/1.1 200 OK\r\n", -ECONNRESET, 0, NULL},
-		{"", -ECONNRESET, 0, NULL},
-		{"SSH-2.0\r\n\r\n", -EPROTO, 0, NULL},
-		{"HTTP/2.0 200 OK\r\n\r\n", -EPROTO, 0, NULL},
-		{"HTTP/1.1 OK\r\n\r\n", -EPROTO, 0, NULL},
-		{"HTTP/1.1 099 OK\r\n\r\n", -EPROTO, 0, NULL},
-		{"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", -EPROTO, 0,
-			NULL},
-		{"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", -EPROTO, 0,
-			NULL},
-		{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: "
-		 "chunked\r\n\r\n",
-			-EPROTO, 0, NULL},
-		{"HTTP/1.1 200 OK\r\nContent-Length: 268435457\r\n\r\n", -EFBIG,
-			0, NULL},
-		{"HTTP/1.1 200 OK\r\nContent-Length: "
-		 "99999999999999999999999\r\n\r\n",
-			-EPROTO, 0, NULL},
-		{NULL, -ETIMEDOUT, 0, NULL},
-	};
 	struct fake_server fake;
 	char *body;
 	size_t i, len;
 	int status, rc;
 
-	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		fake_start(&fake, cases[i].answer);
+	for (i = 0; i < ARRAY_LEN(answers); i++) {
+		fake_start(&fake, answers[i].answer);
 		rc = ctl_get(fake.path, "/x?y",
-			cases[i].answer ? TIMEOUT_MS : 50, &status, &body,
+			answers[i].answer ? TIMEOUT_MS : 50, &status, &body,
 			&len);
-		if (rc != cases[i].rc)
+		if (rc != answers[i].rc)
 			ck_abort_msg("case %zu: %d", i, rc);
-		if (cases[i].body) {
-			ck_assert_int_eq(status, cases[i].status);
-			ck_assert_str_eq(body, cases[i].body);
-			ck_assert_uint_eq(len, strlen(cases[i].body));
+		if (answers[i].body) {
+			ck_assert_int_eq(status, answers[i].status);
+			ck_assert_str_eq(body, answers[i].body);
+			ck_assert_uint_eq(len, strlen(answers[i].body));
 		} else {
 			ck_assert_ptr_null(body);
 		}
