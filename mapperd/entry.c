@@ -2,8 +2,8 @@
 /*
  * Invariants: an entry is in `all`, in its owner's list, and in two tables:
  * by_ea and by_remote, or by_local and (itself or through the chain of an
- * entry with its ip) by_ip. The mapper's list is sorted by `expires`. No cursor
- * points to a removed entry.
+ * entry with its ip) by_ip. The lists of dynamic ones are sorted by `expires`,
+ * but while loading. No cursor points to a removed entry.
  */
 #include "mapperd/entry.h"
 
@@ -55,6 +55,49 @@ entries_fini(struct entries *es)
 	table_fini(&es->by_local);
 	table_fini(&es->by_ip);
 	table_fini(&es->owners);
+}
+
+void
+entries_load(struct entries *es)
+{
+	es->loading = true;
+}
+
+struct lease {
+	uint64_t expires;
+	struct entry *e;
+};
+
+static int
+lease_cmp(const void *a, const void *b)
+{
+	const struct lease *x = a, *y = b;
+
+	return x->expires < y->expires ? -1 : x->expires > y->expires;
+}
+
+int
+entries_loaded(struct entries *es)
+{
+	const uint32_t mapper = OWNER_MAPPER;
+	struct entry_owner *o = table_get(&es->owners, &mapper);
+	struct lease *leases = o ? calloc(o->n, sizeof(*leases)) : NULL;
+	struct entry *e;
+	size_t i, n = 0;
+
+	es->loading = false;
+	if (!o)
+		return 0;
+	if (!leases)
+		return -ENOMEM;
+	TAILQ_FOREACH(e, &o->list, by_owner)
+	leases[n++] = (struct lease){e->expires, e};
+	qsort(leases, n, sizeof(*leases), lease_cmp);
+	TAILQ_INIT(&o->list);
+	for (i = 0; i < n; i++)
+		TAILQ_INSERT_TAIL(&o->list, leases[i].e, by_owner);
+	free(leases);
+	return 0;
 }
 
 struct entry *
@@ -141,11 +184,12 @@ owner_get(struct entries *es, uint32_t id)
 /* Into the owner's list; behind all whose leases end no later. Leases are
  * mostly of one length, so the place is the end or near it. */
 static void
-owner_insert(struct entry_owner *o, struct entry *e)
+owner_insert(const struct entries *es, struct entry_owner *o, struct entry *e)
 {
 	struct entry *before = TAILQ_LAST(&o->list, entry_list);
+	bool sorted = !es->loading && owner_is_dynamic(o->id);
 
-	while (o->id == OWNER_MAPPER && before && before->expires > e->expires)
+	while (sorted && before && before->expires > e->expires)
 		before = TAILQ_PREV(before, entry_list, by_owner);
 	if (before)
 		TAILQ_INSERT_AFTER(&o->list, before, e, by_owner);
@@ -154,15 +198,20 @@ owner_insert(struct entry_owner *o, struct entry *e)
 }
 
 static void
+owner_drop(struct entries *es, struct entry_owner *o)
+{
+	table_del(&es->owners, &o->id);
+	free(o);
+}
+
+static void
 owner_remove(struct entries *es, struct entry *e)
 {
 	struct entry_owner *o = table_get(&es->owners, &e->owner);
 
 	TAILQ_REMOVE(&o->list, e, by_owner);
-	if (--o->n)
-		return;
-	table_del(&es->owners, &o->id);
-	free(o);
+	if (!--o->n)
+		owner_drop(es, o);
 }
 
 static int
@@ -243,7 +292,7 @@ entries_add(struct entries *es, const struct entry_data *d, struct entry **out)
 		return -ENOMEM;
 	}
 	o->n++;
-	owner_insert(o, e);
+	owner_insert(es, o, e);
 	if (out)
 		*out = e;
 	return 0;
@@ -296,7 +345,31 @@ entries_lease(struct entries *es, struct entry *e, uint64_t expires)
 
 	TAILQ_REMOVE(&o->list, e, by_owner);
 	e->expires = expires;
-	owner_insert(o, e);
+	owner_insert(es, o, e);
+}
+
+int
+entries_promote(struct entries *es, struct entry *e, const struct entry_data *d)
+{
+	struct entry_owner *o = owner_get(es, d->owner);
+
+	if (!o)
+		return -ENOMEM;
+	o->n++; /* from here on it is not let go of for want of entries */
+	if (d->name && entries_name(e, d->name)) {
+		if (!--o->n)
+			owner_drop(es, o);
+		return -ENOMEM;
+	}
+	owner_remove(es, e);
+	e->owner = d->owner;
+	e->cause = (uint8_t)d->cause;
+	e->born = d->born;
+	e->made = d->made;
+	e->expires = d->expires;
+	e->promoting = false;
+	owner_insert(es, o, e);
+	return 0;
 }
 
 int

@@ -68,10 +68,11 @@ struct entry_data {
 struct entry {
 	struct addr addr;
 	struct entry_key key;
-	uint8_t kind;  /* enum entry_kind */
-	uint8_t cause; /* enum entry_cause */
-	bool busy;     /* its removal is being stored */
-	bool unsaved;  /* its lease is longer than the stored one */
+	uint8_t kind;	/* enum entry_kind */
+	uint8_t cause;	/* enum entry_cause */
+	bool busy;	/* its removal is being stored */
+	bool promoting; /* tentative: its promotion is being stored */
+	bool unsaved;	/* its lease is longer than the stored one */
 	uint32_t owner;
 	uint64_t born, made, expires;
 	char *name;		     /* owned, or NULL */
@@ -84,7 +85,7 @@ TAILQ_HEAD(entry_list, entry);
 struct entry_owner {
 	uint32_t id;
 	size_t n;
-	struct entry_list list; /* OWNER_MAPPER: the first lease to end first */
+	struct entry_list list; /* dynamic: the first lease to end first */
 };
 
 /* A walk over all entries while they change: entries there from its start to
@@ -101,11 +102,16 @@ struct entries {
 	struct entry_list all;	       /* owned; in the order of adding */
 	TAILQ_HEAD(, entry_cursor) cursors;
 	size_t n[2]; /* by kind */
+	bool loading;
 };
 
 /* At most max entries of each kind. */
 void entries_init(struct entries *es, size_t max);
 void entries_fini(struct entries *es);
+
+/* Between these two leases may be added in any order. 0 or -ENOMEM. */
+void entries_load(struct entries *es);
+int entries_loaded(struct entries *es) MUSTCHECK;
 
 struct entry *entries_by_ea(const struct entries *es, const struct addr *ea);
 struct entry *entries_remote(
@@ -142,6 +148,13 @@ void entry_cursor_start(struct entries *es, struct entry_cursor *c);
 /* The next entry, or NULL at the end. */
 struct entry *entry_cursor_next(struct entry_cursor *c);
 void entry_cursor_stop(struct entries *es, struct entry_cursor *c);
+
+/* With a lease, so not listed by anybody. */
+static inline bool
+owner_is_dynamic(uint32_t owner)
+{
+	return owner == OWNER_MAPPER || owner == OWNER_TENTATIVE;
+}
 
 /* Our own context: a gw of zeros. */
 static inline bool

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Invariants: the ring holds all changed entries of the revisions above
- * `oldest`, in order, and no part of others. A follower with `copying` set has
- * a cursor on the entries.
- */
+/* Invariant: a follower with `copying` set has a cursor on the entries. */
 #include "mapperd/feed.h"
 
 #include <errno.h>
@@ -13,16 +9,11 @@
 #include <string.h>
 
 #include "libipref/log.h"
+#include "mapperd/ring.h"
 
 #define PORTION	      256	/* entries in a packet: 26 kB at most */
 #define QUEUED_MAX    (1 << 18) /* bytes: a copy waits above it */
 #define FOLLOWERS_MAX 64
-
-struct feed_change {
-	uint64_t revision;
-	bool removed;
-	struct msg_entry entry;
-};
 
 struct follower {
 	uint64_t client;
@@ -33,12 +24,11 @@ struct follower {
 
 struct feed {
 	struct feed_config cfg;
-	uint64_t revision;	  /* of the last change sent to all */
-	uint64_t oldest;	  /* changes above it are in the ring */
-	struct feed_change *ring; /* owned; a circle of ring_max */
-	size_t first, n;	  /* in the ring */
+	uint64_t revision; /* of the last change sent to all */
+	struct ring ring;
 	size_t n_followers;
 	TAILQ_HEAD(, follower) followers;
+	struct log_limit limit;
 };
 
 struct feed *
@@ -47,17 +37,16 @@ feed_new(const struct feed_config *cfg, uint64_t revision, uint64_t oldest,
 {
 	struct feed *f = calloc(1, sizeof(*f));
 
-	(void)oldest;
-	(void)removed;
 	if (!f)
 		return NULL;
 	f->cfg = *cfg;
-	f->revision = f->oldest = revision;
+	f->revision = revision;
 	TAILQ_INIT(&f->followers);
-	f->ring = calloc(cfg->ring_max, sizeof(*f->ring));
-	if (f->ring)
+	if (!ring_init(&f->ring, cfg->ring_max, revision) &&
+		!ring_rebuild(
+			&f->ring, revision, oldest, cfg->entries, removed))
 		return f;
-	free(f);
+	feed_free(f);
 	return NULL;
 }
 
@@ -87,7 +76,7 @@ feed_free(struct feed *f)
 		return;
 	while ((w = TAILQ_FIRST(&f->followers)))
 		follower_free(f, w);
-	free(f->ring);
+	ring_fini(&f->ring);
 	free(f);
 }
 
@@ -147,22 +136,6 @@ send_entries(struct feed *f, const struct follower *w, bool removed,
 	return send_to(f, w, &m);
 }
 
-static struct msg_entry
-entry_of(const struct entry_data *d)
-{
-	struct msg_entry x = {
-		.flags = d->owner == OWNER_MAPPER ? 0 : MSG_ENTRY_LISTED,
-		.born = d->born,
-		.arec = {.gw = d->key.gw, .ref = d->key.ref},
-	};
-
-	if (d->kind == ENTRY_REMOTE)
-		x.arec.ea = d->addr;
-	else
-		x.arec.ip = d->addr;
-	return x;
-}
-
 /* The next portion of a copy; closes it at its end. */
 static void
 copy_portion(struct feed *f, struct follower *w)
@@ -172,13 +145,14 @@ copy_portion(struct feed *f, struct follower *w)
 	size_t n = 0;
 
 	while (n < PORTION && (e = entry_cursor_next(&w->cursor)))
-		out[n++] = entry_of(&(struct entry_data){
-			.kind = (enum entry_kind)e->kind,
-			.owner = e->owner,
-			.addr = e->addr,
-			.key = e->key,
-			.born = e->born,
-		});
+		out[n++] = ring_entry(
+			&(struct entry_data){
+				.kind = (enum entry_kind)e->kind,
+				.owner = e->owner,
+				.addr = e->addr,
+				.key = e->key,
+			},
+			e->born);
 	if (n && !send_entries(f, w, false, f->revision, out, n)) {
 		copy_stop(f, w);
 		return;
@@ -195,11 +169,11 @@ static bool
 send_ring(struct feed *f, const struct follower *w, uint64_t since)
 {
 	struct msg_entry out[PORTION];
-	const struct feed_change *c, *prev = NULL;
+	const struct ring_item *c, *prev = NULL;
 	size_t i, n = 0;
 
-	for (i = 0; i < f->n; i++) {
-		c = &f->ring[(f->first + i) % f->cfg.ring_max];
+	for (i = 0; i < f->ring.n; i++) {
+		c = ring_at(&f->ring, i);
 		if (c->revision <= since)
 			continue;
 		if (n && (n == PORTION || c->revision != prev->revision ||
@@ -250,15 +224,17 @@ refuse(struct feed *f, uint64_t client, const struct msg *req, const char *why)
 		.str = {why, strlen(why)},
 	};
 
-	log_warn("feed: a gateway is refused: %s", why);
+	log_limited(&f->limit, LOG_LEVEL_WARN, "feed: a gateway is refused: %s",
+		why);
 	if (f->cfg.send(client, &nack, f->cfg.arg))
-		log_warn("feed: and could not be told");
+		log_limited(&f->limit, LOG_LEVEL_WARN,
+			"feed: and could not be told");
 }
 
 static bool
 in_ring(const struct feed *f, const struct msg *req)
 {
-	return req->store == f->cfg.store && req->revision >= f->oldest &&
+	return req->store == f->cfg.store && req->revision >= f->ring.oldest &&
 	       req->revision <= f->revision;
 }
 
@@ -313,24 +289,6 @@ feed_start(struct feed *f, uint64_t client, const struct msg *req)
 	follow(f, w, req);
 }
 
-/* Makes room for n changed entries; false: they are more than the ring. */
-static bool
-ring_room(struct feed *f, size_t n)
-{
-	uint64_t revision;
-
-	while (f->n && f->n + n > f->cfg.ring_max) {
-		/* A revision goes whole. */
-		revision = f->ring[f->first].revision;
-		while (f->n && f->ring[f->first].revision == revision) {
-			f->first = (f->first + 1) % f->cfg.ring_max;
-			f->n--;
-		}
-		f->oldest = revision;
-	}
-	return n <= f->cfg.ring_max;
-}
-
 /* Followers see it; what is left of other settings they never had. */
 static bool
 visible(const struct feed *f, const struct op *op)
@@ -340,26 +298,18 @@ visible(const struct feed *f, const struct op *op)
 	       op->data.key.gw.ver == f->cfg.profile.pub.ver;
 }
 
+/* For those who are away. */
 static void
-ring_add(struct feed *f, uint64_t revision, const struct change *c, size_t n)
+keep(struct feed *f, uint64_t revision, const struct change *c)
 {
-	struct feed_change *slot;
-	size_t i;
+	size_t i, n = 0;
 
-	if (!ring_room(f, n) || !n) {
-		f->oldest = revision;
-		f->n = 0;
-		return;
-	}
-	for (i = 0; i < c->n; i++) {
-		if (!visible(f, &c->ops[i]))
-			continue;
-		slot = &f->ring[(f->first + f->n++) % f->cfg.ring_max];
-		slot->revision = revision;
-		slot->removed = c->ops[i].kind == OP_DEL;
-		slot->entry = entry_of(&c->ops[i].data);
-		slot->entry.born = revision;
-	}
+	for (i = 0; i < c->n; i++)
+		n += visible(f, &c->ops[i]);
+	ring_begin(&f->ring, revision, n);
+	for (i = 0; i < c->n; i++)
+		if (visible(f, &c->ops[i]))
+			ring_add(&f->ring, revision, &c->ops[i]);
 }
 
 /* One change to one follower, in the order of its operations. */
@@ -381,8 +331,7 @@ send_change(struct feed *f, const struct follower *w, uint64_t revision,
 			n = 0;
 		}
 		removed = is_del;
-		out[n] = entry_of(&c->ops[i].data);
-		out[n++].born = revision;
+		out[n++] = ring_entry(&c->ops[i].data, revision);
 	}
 	return !n || send_entries(f, w, removed, revision, out, n);
 }
@@ -391,11 +340,9 @@ void
 feed_publish(struct feed *f, uint64_t revision, const struct change *c)
 {
 	struct follower *w;
-	size_t i, n = 0;
 
-	for (i = 0; i < c->n; i++)
-		n += visible(f, &c->ops[i]);
-	ring_add(f, revision, c, n);
+	if (revision != f->revision)
+		keep(f, revision, c);
 	f->revision = revision;
 	TAILQ_FOREACH(w, &f->followers, link)
 	if (!send_change(f, w, revision, c))
@@ -431,7 +378,7 @@ feed_beat(struct feed *f)
 uint64_t
 feed_oldest(const struct feed *f)
 {
-	return f->oldest;
+	return f->ring.oldest;
 }
 
 size_t

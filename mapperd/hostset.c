@@ -20,17 +20,22 @@ hostset_init(struct hostset *hs)
 	*hs = (struct hostset){.next_id = OWNER_SOURCE};
 }
 
+static void
+source_free(struct host_source *s)
+{
+	hostset_stage_drop(s);
+	table_fini(&s->stage);
+	free(s->waits);
+	free(s);
+}
+
 void
 hostset_fini(struct hostset *hs)
 {
 	size_t i;
 
-	for (i = 0; i < hs->n; i++) {
-		hostset_stage_drop(hs->sources[i]);
-		table_fini(&hs->sources[i]->stage);
-		free(hs->sources[i]->waits);
-		free(hs->sources[i]);
-	}
+	for (i = 0; i < hs->n; i++)
+		source_free(hs->sources[i]);
 	free(hs->sources);
 	*hs = (struct hostset){0};
 }
@@ -80,6 +85,22 @@ hostset_make(struct hostset *hs, const struct source *name, uint32_t id)
 	table_init(&s->stage, 0, sizeof(struct host_rec), RECORDS_MAX);
 	hs->sources[hs->n++] = s;
 	return s;
+}
+
+void
+hostset_remove(struct hostset *hs, uint32_t id)
+{
+	struct host_source *s = hostset_by_id(hs, id);
+	size_t i = 0;
+
+	if (!s)
+		return;
+	while (hs->sources[i] != s)
+		i++;
+	memmove(&hs->sources[i], &hs->sources[i + 1],
+		(--hs->n - i) * sizeof(struct host_source *));
+	hs->n_waits -= s->n_waits;
+	source_free(s);
 }
 
 void

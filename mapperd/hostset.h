@@ -78,6 +78,9 @@ struct host_source *hostset_by_name(
 struct host_source *hostset_make(
 	struct hostset *hs, const struct source *name, uint32_t id);
 
+/* Forgets a source whose entries are gone; nothing when there is none. */
+void hostset_remove(struct hostset *hs, uint32_t id);
+
 /* Collects a record (of the set announced as hash; another set's are dropped
  * first). 0, -ENOSPC, -ENOMEM. A record that is there already counts once. */
 int hostset_stage(struct host_source *s, uint64_t hash,

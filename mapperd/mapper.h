@@ -37,7 +37,6 @@ struct ask {
 	uint8_t cmd; /* enum msg_cmd */
 	uint16_t id; /* of the request, for the answer */
 	uint64_t client;
-	enum entry_cause cause;	     /* of a new remote entry */
 	struct arec arec;	     /* gw and ref, or ip, or ea */
 	const char *name;	     /* DNS name asked for, or NULL */
 	const struct source *source; /* host data: whose, or NULL */
@@ -93,6 +92,9 @@ struct mapper *mapper_new(const struct mapper_config *cfg,
 void mapper_free(struct mapper *m);
 /* What the store is opened with. */
 struct store_hooks mapper_store_hooks(struct mapper *m);
+/* The store is loaded: the removals that it remembers (OP_DEL), until work
+ * begins. */
+const struct change *mapper_removed(const struct mapper *m);
 /* The store is loaded: work begins. Puts right what does not fit the settings
  * (another encoding network). */
 int mapper_start(struct mapper *m, struct store *store) MUSTCHECK;

@@ -152,6 +152,8 @@ on_publish(uint64_t revision, const struct change *c, void *arg)
 
 	if (s->feed)
 		feed_publish(s->feed, revision, c);
+	if (s->cfg.published)
+		s->cfg.published(revision, c, s->cfg.arg);
 }
 
 static uint64_t
@@ -224,7 +226,6 @@ handle_question(struct server *s, struct server_client *c, const struct msg *m)
 	char name[ENTRY_NAME_MAX + 1];
 	struct ask a = new_ask(c, m);
 
-	a.cause = m->cmd == MSG_GET_EA ? CAUSE_PEER : CAUSE_RESOLVER;
 	a.arec = msg_arec(m, 0);
 	a.name = get_name(&m->str, name);
 	mapper_ask(s->mapper, &a);
@@ -442,7 +443,8 @@ server_start(struct server *s, const struct store *store)
 		.arg = s,
 	};
 
-	s->feed = feed_new(&cfg, store->revision, store->oldest, NULL);
+	s->feed = feed_new(&cfg, store->revision, store->oldest,
+		mapper_removed(s->mapper));
 	return s->feed ? 0 : -ENOMEM;
 }
 

@@ -77,7 +77,9 @@ struct memstore {
 	struct store store; /* first */
 	struct store_hooks hooks;
 	struct entries entries;
-	struct table gone; /* struct memstore_gone, owned */
+	struct table gone;     /* struct memstore_gone, owned */
+	struct change removed; /* OP_DEL, those above store.oldest */
+	struct change blocks;  /* OP_BLOCK */
 	TAILQ_HEAD(, store_job) queue;
 	size_t n_queued;
 	uint64_t revision, stored;
@@ -152,11 +154,73 @@ memstore_gone(struct memstore *ms, const struct op *op)
 		free(g);
 }
 
+/* A removal is remembered with its revision. */
+static inline void
+memstore_removed(struct memstore *ms, const struct entry_data *d)
+{
+	struct op *op = change_op(&ms->removed, OP_DEL);
+
+	ck_assert_ptr_nonnull(op);
+	op->data = *d;
+}
+
+static inline void
+memstore_block(struct memstore *ms, const struct op *op)
+{
+	struct op *slot;
+	size_t i;
+
+	for (i = 0; i < ms->blocks.n; i++) {
+		if (!addr_eq(&ms->blocks.ops[i].data.addr, &op->data.addr))
+			continue;
+		ck_assert_int_eq(op->kind, OP_BLOCK_DEL);
+		ms->blocks.ops[i] = ms->blocks.ops[--ms->blocks.n];
+		return;
+	}
+	ck_assert_int_eq(op->kind, OP_BLOCK);
+	slot = change_op(&ms->blocks, OP_BLOCK);
+	ck_assert_ptr_nonnull(slot);
+	slot->data.addr = op->data.addr;
+}
+
+static inline void
+memstore_op(struct memstore *ms, const struct op *op, uint64_t revision)
+{
+	struct entry_data d = op->data;
+	struct entry *e;
+
+	d.born = revision;
+	e = memstore_find(ms, &d);
+	switch (op->kind) {
+	case OP_ADD:
+		ck_assert_int_eq(entries_add(&ms->entries, &d, NULL), 0);
+		break;
+	case OP_DEL:
+		if (e && e->owner == d.owner)
+			entries_del(&ms->entries, e);
+		memstore_removed(ms, &d);
+		break;
+	case OP_LEASE:
+		if (e)
+			entries_lease(&ms->entries, e, d.expires);
+		break;
+	case OP_GONE:
+	case OP_FORGET:
+		memstore_gone(ms, op);
+		break;
+	case OP_BLOCK:
+	case OP_BLOCK_DEL:
+		memstore_block(ms, op);
+		break;
+	default:
+		break;
+	}
+}
+
 static inline void
 memstore_run(struct memstore *ms, struct store_job *job)
 {
 	struct change *c = &job->change;
-	struct entry *e;
 	size_t i;
 
 	job->err = ms->fail;
@@ -166,22 +230,8 @@ memstore_run(struct memstore *ms, struct store_job *job)
 		return;
 	if (c->numbered)
 		job->revision = ++ms->revision;
-	for (i = 0; i < c->n; i++) {
-		struct entry_data d = c->ops[i].data;
-
-		d.born = job->revision;
-		e = memstore_find(ms, &d);
-		if (c->ops[i].kind == OP_ADD)
-			ck_assert_int_eq(
-				entries_add(&ms->entries, &d, NULL), 0);
-		else if (c->ops[i].kind == OP_DEL && e && e->owner == d.owner)
-			entries_del(&ms->entries, e);
-		else if (c->ops[i].kind == OP_LEASE && e)
-			entries_lease(&ms->entries, e, d.expires);
-		else if (c->ops[i].kind == OP_GONE ||
-			 c->ops[i].kind == OP_FORGET)
-			memstore_gone(ms, &c->ops[i]);
-	}
+	for (i = 0; i < c->n; i++)
+		memstore_op(ms, &c->ops[i], job->revision);
 	ms->stored++;
 }
 
@@ -219,26 +269,20 @@ memstore_fini(struct memstore *ms)
 	TABLE_FOREACH (&ms->gone, pos, g)
 		free(g);
 	table_fini(&ms->gone);
+	change_fini(&ms->removed);
+	change_fini(&ms->blocks);
 	entries_fini(&ms->entries);
 }
 
-/* As after a crash: what waited is lost, the rest is loaded by another mapper.
- * (Entries and what is gone; sources and their records are not kept.) */
+/* Gives all that is stored to whoever loads it. */
 static inline void
-memstore_restart(struct memstore *ms, const struct store_hooks *hooks)
+memstore_load(struct memstore *ms, const struct store_hooks *hooks)
 {
 	struct memstore_gone *g;
-	struct store_job *job;
 	struct entry *e;
 	struct op op;
+	size_t i;
 
-	while ((job = TAILQ_FIRST(&ms->queue))) {
-		TAILQ_REMOVE(&ms->queue, job, queue);
-		ms->n_queued--;
-		job->err = -EIO;
-		ms->hooks.done(job, ms->hooks.arg);
-	}
-	ms->hooks = *hooks;
 	TAILQ_FOREACH(e, &ms->entries.all, all)
 	{
 		op = (struct op){
@@ -249,9 +293,34 @@ memstore_restart(struct memstore *ms, const struct store_hooks *hooks)
 		};
 		ck_assert_int_eq(hooks->load(&op, hooks->arg), 0);
 	}
+	for (i = 0; i < ms->removed.n; i++)
+		if (ms->removed.ops[i].data.born > ms->store.oldest)
+			ck_assert_int_eq(
+				hooks->load(&ms->removed.ops[i], hooks->arg),
+				0);
 	TABLE_FOREACH (&ms->gone, pos, g)
 		ck_assert_int_eq(hooks->load(&g->op, hooks->arg), 0);
+	for (i = 0; i < ms->blocks.n; i++)
+		ck_assert_int_eq(
+			hooks->load(&ms->blocks.ops[i], hooks->arg), 0);
 	ms->store.revision = ms->revision;
+}
+
+/* As after a crash: what waited is lost, the rest is loaded by another mapper.
+ * (Sources and their records are not kept.) */
+static inline void
+memstore_restart(struct memstore *ms, const struct store_hooks *hooks)
+{
+	struct store_job *job;
+
+	while ((job = TAILQ_FIRST(&ms->queue))) {
+		TAILQ_REMOVE(&ms->queue, job, queue);
+		ms->n_queued--;
+		job->err = -EIO;
+		ms->hooks.done(job, ms->hooks.arg);
+	}
+	ms->hooks = *hooks;
+	memstore_load(ms, hooks);
 }
 
 static inline void

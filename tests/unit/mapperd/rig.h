@@ -184,19 +184,25 @@ rig_init(struct rig *r, const char *net, const char *pub)
 /* Kills it; another one starts with what was stored. Clients have to join
  * again. */
 static inline void
-rig_restart(struct rig *r, const struct mapper_config *cfg)
+rig_restart_ring(struct rig *r, const struct mapper_config *cfg, size_t ring)
 {
 	struct server *old = r->server;
 	struct store_hooks hooks;
 
 	server_stop(old);
 	r->n_clients = 0;
-	r->server = rig_server(r, cfg, 1024);
+	r->server = rig_server(r, cfg, ring);
 	hooks = mapper_store_hooks(rig_mapper(r));
 	memstore_restart(&r->store, &hooks);
 	server_free(old);
 	ck_assert_int_eq(server_start(r->server, &r->store.store), 0);
 	ck_assert_int_eq(mapper_start(rig_mapper(r), &r->store.store), 0);
+}
+
+static inline void
+rig_restart(struct rig *r, const struct mapper_config *cfg)
+{
+	rig_restart_ring(r, cfg, 1024);
 }
 
 static inline void

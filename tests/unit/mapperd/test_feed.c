@@ -272,6 +272,78 @@ START_TEST(test_resume)
 }
 END_TEST
 
+/* What happened to a follower's mappings while it was away: some are made, some
+ * are withdrawn, some lead elsewhere; then the mapper is killed. */
+static void
+change_some(struct rig *r, struct rig_client *res)
+{
+	unsigned i;
+
+	for (i = 0; i < 50; i++)
+		ask_ea(res, 5000 + i);
+	rig_pump(r);
+	publish(res, 0, 30);
+	publish(res, 10, 60);
+	publish(res, 10, 50);
+	ask_ea(res, 6000);
+	rig_pump(r);
+}
+
+/* The mapper is killed: a follower goes on from where it was, as long as the
+ * removals since are remembered and there is room for all that has changed. */
+START_TEST(test_resume_over_a_restart)
+{
+	static const struct {
+		uint64_t oldest; /* above what the follower has */
+		size_t ring;
+		bool resumed;
+	} rows[] = {
+		{0, 1024, true},
+		{1, 1024, false},
+		{0, 200, true},
+		{0, 100, false},
+	};
+	static struct rig r;
+	struct mapper_config cfg;
+	struct rig_client *gwd, *res;
+	struct view v;
+	struct msg m;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+		cfg = rig_config(&r, "10.240.0.0/12", "192.0.2.1");
+		res = rig_join(&r, ROLE_ALL);
+		gwd = rig_join(&r, ROLE_ALL);
+		ask_ea(res, 1);
+		publish(res, 0, 40);
+		view_init(&v);
+		start(gwd, &v, "10.240.0.0/12");
+		view_read(&v, gwd);
+		server_leave(r.server, gwd->id);
+		change_some(&r, res);
+		rig_clear(&r);
+		r.store.store.oldest = v.revision + rows[i].oldest;
+		rig_restart_ring(&r, &cfg, rows[i].ring);
+		gwd = rig_join(&r, ROLE_ALL);
+		v.sets = v.dels = 0;
+		m = start(gwd, &v, "10.240.0.0/12");
+		ck_assert_uint_eq(m.count, rows[i].resumed);
+		v.copying = !rows[i].resumed;
+		while (feed_pump(server_feed(r.server)))
+			;
+		view_read(&v, gwd);
+		if (rows[i].resumed) {
+			ck_assert_uint_ge(v.dels, 1);
+			view_check(&v, &r);
+		}
+		ck_assert_uint_eq(v.revision, r.store.revision);
+		entries_fini(&v.entries);
+		rig_fini(&r);
+	}
+}
+END_TEST
+
 /* A follower that leaves, or starts anew, in the middle of its copy; entries
  * that go while the copy stands on them. */
 START_TEST(test_broken_copies)
@@ -360,5 +432,5 @@ START_TEST(test_profiles)
 }
 END_TEST
 
-RUN_TESTS("feed", test_copy_then_changes, test_resume, test_broken_copies,
-	test_profiles)
+RUN_TESTS("feed", test_copy_then_changes, test_resume,
+	test_resume_over_a_restart, test_broken_copies, test_profiles)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The recent changes, as followers see them: kept in memory within a bound, so
+ * that one who was away can be told what he has missed.
+ *
+ * A change is as many items as it has entries, of one revision, the removals
+ * of an entry before what comes in its place. A revision is kept whole or not
+ * at all.
+ */
+#ifndef MAPPERD_RING_H
+#define MAPPERD_RING_H
+
+#include "libipref/msg.h"
+#include "mapperd/change.h"
+
+struct ring_item {
+	uint64_t revision;
+	bool removed;
+	struct msg_entry entry;
+};
+
+struct ring {
+	struct ring_item *items; /* owned; a circle of max */
+	size_t max, first, n;
+	uint64_t oldest; /* all revisions above it are here */
+};
+
+/* Empty: what changed up to this revision is not known. 0 or -ENOMEM. */
+int ring_init(struct ring *r, size_t max, uint64_t revision) MUSTCHECK;
+void ring_fini(struct ring *r);
+
+/* After a start: what changed above `oldest`, up to `revision`, from the
+ * entries that are here and what was removed (OP_DEL, data.born: the revision),
+ * as far as there is room. 0 or -ENOMEM. */
+int ring_rebuild(struct ring *r, uint64_t revision, uint64_t oldest,
+	const struct entries *entries, const struct change *removed) MUSTCHECK;
+
+/* A change with n of these operations; older ones make room. */
+void ring_begin(struct ring *r, uint64_t revision, size_t n);
+/* An operation of it, in order; nothing happens when n was too many. */
+void ring_add(struct ring *r, uint64_t revision, const struct op *op);
+
+/* The i-th of r->n, the oldest first. */
+static inline const struct ring_item *
+ring_at(const struct ring *r, size_t i)
+{
+	return &r->items[(r->first + i) % r->max];
+}
+
+/* How the feed names an entry. */
+struct msg_entry ring_entry(const struct entry_data *d, uint64_t born);
+
+#endif
