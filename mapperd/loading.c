@@ -4,6 +4,7 @@
  * settings of today is put right.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -222,6 +223,44 @@ fix_misfits(struct mapper *m)
 	return 0;
 }
 
+/* The blocks that were open: what was drawn from them may be in use until gwd
+ * has told (FEED_HOLD), and what it does not tell of is in quarantine. */
+static int
+start_blocks(struct mapper *m)
+{
+	uint64_t until = m->started + m->cfg.hold_ms +
+			 m->cfg.allot.tentative_quarantine_ms;
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < m->blocks.n && !err; i++)
+		err = allot_block_load(
+			m->allot, &m->blocks.ops[i].data.addr, until);
+	change_fini(&m->blocks);
+	return err;
+}
+
+/* What was in use is not known: nothing may be handed out twice. */
+static void
+start_suspect(struct mapper *m)
+{
+	const struct allot_config *a = &m->cfg.allot;
+	uint64_t wait =
+		a->quarantine_ms < a->reuse_ms ? a->quarantine_ms : a->reuse_ms;
+	uint64_t since = m->store->suspect_at;
+
+	if (!since)
+		return;
+	allot_suspect(m->allot, since);
+	if (since + wait > m->started &&
+		prefix_host_bits(&a->encode) <= POOL_BITS_MAX)
+		log_notice(
+			"mapper: no address is allotted for the next %" PRIu64
+			" min: the store was set aside or restored, so it "
+			"is not known which ones are in use",
+			(since + wait - m->started) / 60000 + 1);
+}
+
 int
 mapper_start(struct mapper *m, struct store *store)
 {
@@ -239,5 +278,10 @@ mapper_start(struct mapper *m, struct store *store)
 			s->drop_at = m->started + m->cfg.stage_ms;
 	}
 	err = entries_loaded(&m->entries);
-	return err ? err : fix_misfits(m);
+	if (!err)
+		err = start_blocks(m);
+	if (err)
+		return err;
+	start_suspect(m);
+	return fix_misfits(m);
 }
