@@ -31,7 +31,7 @@ PROGRAMS  = gwd mapperd dnsagentd resolverd iprefctl
 PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix libipref/,addr ref text msg msg_item table dns/screen dns/name dns/message dns/xfr) \
 	$(addprefix gwd/,packet header encap decap cksum l4 icmp frag pmtu limit \
-		peers pending counters) \
+		peers pending counters proof) \
 	$(addprefix mapperd/,entry allot allot_ref allot_tentative block gone \
 		pool quota change hostset ring) \
 	$(addprefix dnsagentd/,key zone hosts set quorum) \

@@ -25,6 +25,12 @@ enum drop {
 	DROP_N
 };
 
+enum way {
+	WAY_OUT, /* from the local network into the tunnel */
+	WAY_IN,	 /* from the tunnel to the local network */
+	WAY_N
+};
+
 /* The label of a reason ("too_short") and what it means; static text. */
 const char *drop_label(enum drop d);
 const char *drop_help(enum drop d);

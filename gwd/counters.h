@@ -8,12 +8,6 @@
 
 #include "gwd/core.h"
 
-enum way {
-	WAY_OUT, /* from the local network into the tunnel */
-	WAY_IN,	 /* from the tunnel to the local network */
-	WAY_N
-};
-
 /* The last packet dropped for a reason. */
 struct offender {
 	uint64_t at_ms; /* 0: there was none */

@@ -9,6 +9,8 @@
  *    its `best` is the one that serves, by better(), or NULL when none may.
  *    A group exists while it has members.
  * 3. An entry's gw is never zero while a public address is set.
+ * 4. A node is in `proofs` while its flags say that it is tentative; only
+ *    remote ones are.
  *
  * Objects come from the heap one by one; their number is bounded by max (each
  * entry has at most two groups).
@@ -20,6 +22,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "gwd/proof.h"
 #include "libipref/table.h"
 
 /* How an IPREF address is looked up: the adjacent fields gw, ref of a map. */
@@ -52,9 +55,14 @@ enum {
 
 struct node {
 	struct map map;
-	bool used;			/* it is in maps.used */
-	struct group *groups[N_GROUPS]; /* local entries only */
-	LIST_ENTRY(node) member[N_GROUPS];
+	bool used; /* it is in maps.used */
+	union {
+		struct { /* a local entry */
+			struct group *groups[N_GROUPS];
+			LIST_ENTRY(node) member[N_GROUPS];
+		};
+		struct proof proof; /* a tentative entry */
+	};
 	TAILQ_ENTRY(node) all, using;
 };
 
@@ -70,6 +78,7 @@ struct maps {
 	struct table groups[N_GROUPS]; /* -> group */
 	struct node_list all, used;
 	size_t n_used;
+	struct proofs proofs;
 };
 
 static bool
@@ -178,6 +187,25 @@ table_del_node(struct table *t, const struct node *n, const void *key)
 		table_del(t, key);
 }
 
+static bool
+is_tentative(const struct node *n)
+{
+	return n->map.flags & MSG_ENTRY_TENTATIVE;
+}
+
+/* Sets the node's flags, and with them whether it is tentative. */
+static void
+set_flags(struct maps *m, struct node *n, uint32_t flags)
+{
+	bool was = is_tentative(n);
+
+	n->map.flags = flags;
+	if (was && !is_tentative(n))
+		proofs_del(&m->proofs, &n->proof);
+	else if (!was && is_tentative(n))
+		proofs_add(&m->proofs, &n->proof);
+}
+
 /* Takes a node out of everything and frees it; one that is only half in, too.
  */
 static void
@@ -186,6 +214,7 @@ node_remove(struct maps *m, struct node *n)
 	if (n->map.remote) {
 		table_del_node(&m->by_ea, n, &n->map.local);
 		table_del_node(&m->by_peer, n, &n->map.gw);
+		set_flags(m, n, 0);
 		m->n_remote--;
 	} else {
 		table_del_node(&m->by_own, n, &n->map.gw);
@@ -203,11 +232,12 @@ node_remove(struct maps *m, struct node *n)
 
 /* On failure the node is gone. */
 static int
-node_insert(struct maps *m, struct node *n)
+node_insert(struct maps *m, struct node *n, uint32_t flags)
 {
 	int rc;
 
 	TAILQ_INSERT_TAIL(&m->all, n, all);
+	set_flags(m, n, flags);
 	if (n->map.remote) {
 		m->n_remote++;
 		rc = table_put(&m->by_ea, n);
@@ -246,6 +276,7 @@ maps_new(const struct addr *pub, size_t max)
 		sizeof(struct ref), max);
 	TAILQ_INIT(&m->all);
 	TAILQ_INIT(&m->used);
+	proofs_init(&m->proofs);
 	return m;
 }
 
@@ -310,16 +341,15 @@ record_key(const struct maps *m, const struct arec *a)
 /* The entry is there and leads where it did: only what is said of it changes.
  */
 static void
-node_update(struct maps *m, struct node *n, const struct msg_entry *e)
+node_update(struct maps *m, struct node *n, uint64_t born, uint32_t flags)
 {
 	size_t i;
 
-	n->map.born = e->born;
-	n->map.flags = e->flags;
+	n->map.born = born;
 	n->map.epoch = m->epoch;
-	for (i = 0; i < N_GROUPS; i++)
-		if (n->groups[i])
-			group_choose(m, n->groups[i], i);
+	set_flags(m, n, flags);
+	for (i = 0; i < N_GROUPS && !n->map.remote; i++)
+		group_choose(m, n->groups[i], i);
 }
 
 int
@@ -327,6 +357,8 @@ maps_set(struct maps *m, const struct msg_entry *e)
 {
 	const struct arec *a = &e->arec;
 	bool remote = !addr_is_zero(&a->ea);
+	/* No entry of ours is tentative. */
+	uint32_t flags = remote ? e->flags : e->flags & ~MSG_ENTRY_TENTATIVE;
 	struct ipref_key key = record_key(m, a);
 	struct node *n, *by_ea, *by_key;
 
@@ -336,7 +368,7 @@ maps_set(struct maps *m, const struct msg_entry *e)
 	by_key = table_get(remote ? &m->by_peer : &m->by_own, &key);
 	if (by_key && (remote ? by_key == by_ea
 			      : addr_eq(&by_key->map.local, &a->ip))) {
-		node_update(m, by_key, e);
+		node_update(m, by_key, e->born, flags);
 		return 0;
 	}
 	n = calloc(1, sizeof(*n));
@@ -347,7 +379,6 @@ maps_set(struct maps *m, const struct msg_entry *e)
 		.gw = key.gw,
 		.ref = key.ref,
 		.born = e->born,
-		.flags = e->flags,
 		.epoch = m->epoch,
 		.remote = remote,
 	};
@@ -359,7 +390,7 @@ maps_set(struct maps *m, const struct msg_entry *e)
 		free(n);
 		return -ENOSPC;
 	}
-	return node_insert(m, n);
+	return node_insert(m, n, flags);
 }
 
 void
@@ -393,10 +424,12 @@ maps_sweep(struct maps *m)
 }
 
 void
-maps_used(struct maps *m, const struct map *e)
+maps_used(struct maps *m, const struct map *e, enum way way)
 {
 	struct node *n = CONTAINER_OF((uintptr_t)e, struct node, map);
 
+	if (is_tentative(n))
+		proofs_step(&m->proofs, &n->proof, way);
 	if (n->used)
 		return;
 	n->used = true;
@@ -410,6 +443,18 @@ maps_used_count(const struct maps *m)
 	return m->n_used;
 }
 
+static struct arec
+record_of(const struct node *n)
+{
+	struct arec a = {.gw = n->map.gw, .ref = n->map.ref};
+
+	if (n->map.remote)
+		a.ea = n->map.local;
+	else
+		a.ip = n->map.local;
+	return a;
+}
+
 size_t
 maps_take_used(struct maps *m, struct arec *out, size_t n)
 {
@@ -421,11 +466,9 @@ maps_take_used(struct maps *m, struct arec *out, size_t n)
 		TAILQ_REMOVE(&m->used, e, using);
 		m->n_used--;
 		e->used = false;
-		out[i] = (struct arec){.gw = e->map.gw, .ref = e->map.ref};
-		if (e->map.remote)
-			out[i].ea = e->map.local;
-		else
-			out[i].ip = e->map.local;
+		if (is_tentative(e))
+			proofs_anew(&e->proof);
+		out[i] = record_of(e);
 	}
 	return i;
 }
@@ -434,4 +477,70 @@ size_t
 maps_count(const struct maps *m, bool remote)
 {
 	return remote ? m->n_remote : m->n_local;
+}
+
+size_t
+maps_count_tentative(const struct maps *m)
+{
+	return m->proofs.n;
+}
+
+static struct arec
+record_of_proof(const struct proof *p)
+{
+	return record_of(CONTAINER_OF(p, struct node, proof));
+}
+
+size_t
+maps_take_proved(struct maps *m, struct arec *out, size_t n)
+{
+	const struct proof *p;
+	size_t i;
+
+	for (i = 0; i < n && (p = proofs_take(&m->proofs)); i++)
+		out[i] = record_of_proof(p);
+	return i;
+}
+
+static struct node *
+find_tentative(const struct maps *m, const struct arec *a)
+{
+	struct node *n = table_get(&m->by_ea, &a->ea);
+
+	return n && is_tentative(n) && addr_eq(&n->map.gw, &a->gw) &&
+			       ref_eq(&n->map.ref, &a->ref)
+		       ? n
+		       : NULL;
+}
+
+void
+maps_prove(struct maps *m, const struct arec *a)
+{
+	struct node *n = find_tentative(m, a);
+
+	if (n)
+		proofs_note(&m->proofs, &n->proof);
+}
+
+void
+maps_walk(struct maps *m)
+{
+	proofs_walk(&m->proofs);
+}
+
+size_t
+maps_walk_next(struct maps *m, struct arec *out, size_t n)
+{
+	const struct proof *p;
+	size_t i;
+
+	for (i = 0; i < n && (p = proofs_walk_next(&m->proofs)); i++)
+		out[i] = record_of_proof(p);
+	return i;
+}
+
+bool
+maps_is_tentative(const struct maps *m, const struct arec *a)
+{
+	return find_tentative(m, a);
 }

@@ -9,6 +9,9 @@
  * (spec/concepts.md). A gw of zeros in an entry means the own context; it is
  * stored as the public address when there is one. One writer; lookups give
  * pointers that hold until the next change.
+ *
+ * A remote entry may be tentative until it has been proved (proof.h); whether
+ * it is, mapperd alone says.
  */
 #ifndef GWD_MAPS_H
 #define GWD_MAPS_H
@@ -54,11 +57,27 @@ void maps_del(struct maps *m, const struct arec *key);
 void maps_begin(struct maps *m);
 void maps_sweep(struct maps *m);
 
-/* Notes that an entry carried a packet (once until it is taken). */
-void maps_used(struct maps *m, const struct map *e);
+/* Notes that an entry carried a packet this way: used (once until it is taken),
+ * and perhaps proved. */
+void maps_used(struct maps *m, const struct map *e, enum way way);
 size_t maps_used_count(const struct maps *m);
-/* Takes up to n noted entries as records for FEED_USED; returns how many. */
+/* Takes up to n noted entries as records for FEED_USED; returns how many. One
+ * that was taken as proved and is tentative still has to prove itself anew from
+ * here, so that a mapper that could not take it is asked again, now and then.
+ */
 size_t maps_take_used(struct maps *m, struct arec *out, size_t n);
 size_t maps_count(const struct maps *m, bool remote);
+
+size_t maps_count_tentative(const struct maps *m);
+/* Takes up to n entries proved as records for FEED_PROVED; returns how many. */
+size_t maps_take_proved(struct maps *m, struct arec *out, size_t n);
+/* One taken has to be taken again; nothing if it is not tentative any more. */
+void maps_prove(struct maps *m, const struct arec *a);
+/* All tentative entries in portions, for FEED_HOLD: begin, then up to n each
+ * time; 0: that was all. They may change in between. */
+void maps_walk(struct maps *m);
+size_t maps_walk_next(struct maps *m, struct arec *out, size_t n);
+/* Whether there is a tentative entry of just this record (ea, gw, ref). */
+bool maps_is_tentative(const struct maps *m, const struct arec *a);
 
 #endif

@@ -78,7 +78,7 @@ pass_job(struct worker *w, const struct job *j, const struct packet_out *out)
 
 	for (i = 0; i < ARRAY_LEN(out->used); i++)
 		if (out->used[i])
-			maps_used(w->cfg.maps, out->used[i]);
+			maps_used(w->cfg.maps, out->used[i], j->way);
 	w->counters.packets[j->way]++;
 	w->counters.bytes[j->way] += j->in.len;
 	trace(w, j, "passed");

@@ -221,7 +221,7 @@ use(struct rig *r, uint8_t n)
 {
 	struct addr a = ea(n);
 
-	maps_used(r->maps, maps_by_ea(r->maps, &a));
+	maps_used(r->maps, maps_by_ea(r->maps, &a), WAY_OUT);
 }
 
 /* Entries in use are reported until that is acknowledged. */
@@ -278,7 +278,7 @@ START_TEST(test_used_many)
 		e.arec.ref = ref_from_u64(1000 + i);
 		ck_assert_int_eq(maps_set(r.maps, &e), 0);
 		a = e.arec.ea;
-		maps_used(r.maps, maps_by_ea(r.maps, &a));
+		maps_used(r.maps, maps_by_ea(r.maps, &a), WAY_OUT);
 	}
 	use(&r, 1);
 	use(&r, 2);

@@ -359,10 +359,10 @@ START_TEST(test_used)
 	set_ok(m, true, "10.240.1.3", "192.0.2.2", 3);
 	set_ok(m, false, "10.1.1.1", "0.0.0.0", 9);
 	ck_assert_uint_eq(maps_take_used(m, out, 4), 0);
-	maps_used(m, by_ea(m, "10.240.1.1"));
-	maps_used(m, by_ip(m, "10.1.1.1"));
-	maps_used(m, by_ea(m, "10.240.1.1"));
-	maps_used(m, by_ea(m, "10.240.1.3"));
+	maps_used(m, by_ea(m, "10.240.1.1"), WAY_OUT);
+	maps_used(m, by_ip(m, "10.1.1.1"), WAY_OUT);
+	maps_used(m, by_ea(m, "10.240.1.1"), WAY_OUT);
+	maps_used(m, by_ea(m, "10.240.1.3"), WAY_OUT);
 	maps_del(m, &key);
 	set_ok(m, true, "10.240.1.1", "192.0.2.2", 1);
 	ck_assert_uint_eq(maps_take_used(m, out, 1), 1);
@@ -374,8 +374,163 @@ START_TEST(test_used)
 	ck_assert(!addr_is_zero(&out[0].gw));
 	ck_assert_uint_eq(out[0].ref.b[REF_LEN - 1], 9);
 	ck_assert_uint_eq(maps_take_used(m, out, 4), 0);
-	maps_used(m, by_ea(m, "10.240.1.1"));
+	maps_used(m, by_ea(m, "10.240.1.1"), WAY_OUT);
 	ck_assert_uint_eq(maps_take_used(m, out, 4), 1);
+	maps_free(m);
+}
+END_TEST
+
+static void
+set_tentative(
+	struct maps *m, const char *ea, const char *gw, uint64_t ref, bool is)
+{
+	struct msg_entry e =
+		entry(true, ea, gw, ref, 0, is ? MSG_ENTRY_TENTATIVE : 0);
+
+	ck_assert_int_eq(maps_set(m, &e), 0);
+	ck_assert(maps_is_tentative(m, &e.arec) == is);
+}
+
+/* In, out, in: the entry is proved unless it was so before or is ordinary. */
+static void
+prove(struct maps *m, const char *ea)
+{
+	maps_used(m, by_ea(m, ea), WAY_IN);
+	maps_used(m, by_ea(m, ea), WAY_OUT);
+	maps_used(m, by_ea(m, ea), WAY_IN);
+}
+
+START_TEST(test_tentative)
+{
+	struct maps *m = new_maps(PUB, 10);
+	struct arec out[4];
+	struct addr ea = address("10.240.1.2");
+	struct msg_entry ours =
+		entry(false, "10.1.1.1", PUB, 5, 0, MSG_ENTRY_TENTATIVE);
+
+	set_ok(m, true, "10.240.1.1", "192.0.2.2", 1);
+	set_tentative(m, "10.240.1.2", "192.0.2.2", 2, true);
+	set_tentative(m, "10.240.1.3", "192.0.2.2", 3, true);
+	/* ours never are */
+	ck_assert_int_eq(maps_set(m, &ours), 0);
+	ck_assert_uint_eq(maps_count_tentative(m), 2);
+	prove(m, "10.240.1.1");
+	prove(m, "10.240.1.2");
+	maps_used(m, by_ip(m, "10.1.1.1"), WAY_IN);
+	ck_assert_uint_eq(maps_take_proved(m, out, 4), 1);
+	ck_assert(addr_eq(&out[0].ea, &ea));
+	ck_assert_uint_eq(out[0].ref.b[REF_LEN - 1], 2);
+	prove(m, "10.240.1.2");
+	ck_assert_uint_eq(maps_take_proved(m, out, 4), 0);
+	/* told again when it has to be */
+	maps_prove(m, &out[0]);
+	ck_assert_uint_eq(maps_take_proved(m, out, 4), 1);
+	/* said again, it is what it was */
+	set_tentative(m, "10.240.1.2", "192.0.2.2", 2, true);
+	prove(m, "10.240.1.2");
+	ck_assert_uint_eq(maps_take_proved(m, out, 4), 0);
+	maps_free(m);
+}
+END_TEST
+
+/* What was seen of an entry goes with its being tentative. */
+START_TEST(test_tentative_ends)
+{
+	struct maps *m = new_maps(PUB, 10);
+	struct arec out[4], key = {.ea = address("10.240.1.3")};
+	uint64_t ref;
+
+	set_tentative(m, "10.240.1.1", "192.0.2.2", 1, true);
+	set_tentative(m, "10.240.1.2", "192.0.2.2", 2, true);
+	set_tentative(m, "10.240.1.3", "192.0.2.2", 3, true);
+	set_tentative(m, "10.240.1.4", "192.0.2.2", 4, true);
+	prove(m, "10.240.1.1");
+	prove(m, "10.240.1.2");
+	prove(m, "10.240.1.3");
+	prove(m, "10.240.1.4");
+	set_tentative(m, "10.240.1.1", "192.0.2.2", 1, false); /* ordinary */
+	set_tentative(m, "10.240.1.2", "192.0.2.2", 9, true); /* another host */
+	maps_del(m, &key);
+	maps_begin(m);
+	set_tentative(m, "10.240.1.1", "192.0.2.2", 1, true); /* once more */
+	set_tentative(m, "10.240.1.2", "192.0.2.2", 9, true);
+	maps_sweep(m);
+	ck_assert_uint_eq(maps_count_tentative(m), 2);
+	ck_assert_uint_eq(maps_take_proved(m, out, 4), 0);
+	for (ref = 1; ref <= 4; ref++) {
+		key = (struct arec){.ea = address("10.240.1.1"),
+			.gw = address("192.0.2.2"),
+			.ref = ref_from_u64(ref)};
+		maps_prove(m, &key);
+	}
+	ck_assert_uint_eq(maps_take_proved(m, out, 4), 1);
+	ck_assert_uint_eq(out[0].ref.b[REF_LEN - 1], 1);
+	maps_free(m);
+}
+END_TEST
+
+/* One that the mapper left tentative takes all steps again, after a report of
+ * its use. */
+START_TEST(test_tentative_refused)
+{
+	struct maps *m = new_maps(PUB, 10);
+	struct arec out[4];
+
+	set_tentative(m, "10.240.1.1", "192.0.2.2", 1, true);
+	prove(m, "10.240.1.1");
+	ck_assert_uint_eq(maps_take_used(m, out, 4), 1);
+	/* not before it was taken */
+	ck_assert_uint_eq(maps_take_proved(m, out, 4), 1);
+	maps_used(m, by_ea(m, "10.240.1.1"), WAY_OUT);
+	ck_assert_uint_eq(maps_take_used(m, out, 4), 1);
+	maps_used(m, by_ea(m, "10.240.1.1"), WAY_OUT);
+	maps_used(m, by_ea(m, "10.240.1.1"), WAY_IN);
+	ck_assert_uint_eq(maps_take_proved(m, out, 4), 0);
+	maps_used(m, by_ea(m, "10.240.1.1"), WAY_OUT);
+	maps_used(m, by_ea(m, "10.240.1.1"), WAY_IN);
+	ck_assert_uint_eq(maps_take_proved(m, out, 4), 1);
+	maps_free(m);
+}
+END_TEST
+
+START_TEST(test_walk)
+{
+	struct maps *m = new_maps(PUB, 20);
+	struct arec out[20], key;
+	char text[32];
+	unsigned round, i;
+	bool seen[10];
+	size_t n, k;
+
+	set_ok(m, true, "10.240.1.100", "192.0.2.2", 100);
+	for (i = 0; i < 10; i++) {
+		snprintf(text, sizeof(text), "10.240.1.%u", i);
+		set_tentative(m, text, "192.0.2.2", i + 1, true);
+	}
+	for (round = 0; round < 3; round++) {
+		maps_walk(m);
+		memset(seen, 0, sizeof(seen));
+		while ((n = maps_walk_next(m, out, 3))) {
+			ck_assert_uint_le(n, 3);
+			for (k = 0; k < n; k++) {
+				ck_assert_uint_lt(out[k].ea.b[3], 10);
+				ck_assert(!seen[out[k].ea.b[3]]);
+				seen[out[k].ea.b[3]] = true;
+			}
+			/* what comes or goes meanwhile disturbs nobody */
+			key = (struct arec){.ea = out[0].ea};
+			if (round == 1 && out[0].ea.b[3] % 2)
+				maps_del(m, &key);
+			if (round == 1)
+				set_tentative(m, "10.240.1.99", "192.0.2.2", 99,
+					true);
+		}
+		for (i = 0; i < 10 && round < 2; i++)
+			ck_assert(seen[i]);
+		key = (struct arec){.ea = address("10.240.1.99")};
+		maps_del(m, &key);
+	}
+	ck_assert_uint_lt(maps_count_tentative(m), 10);
 	maps_free(m);
 }
 END_TEST
@@ -431,4 +586,5 @@ END_TEST
 
 RUN_TESTS("maps", test_source, test_source_updated, test_lookups,
 	test_no_public, test_replace_remote, test_replace_local, test_refused,
-	test_delete, test_sweep, test_used, test_many)
+	test_delete, test_sweep, test_used, test_tentative, test_tentative_ends,
+	test_tentative_refused, test_walk, test_many)
