@@ -7,7 +7,9 @@
  *    numbers may have more packets to come, so it counts as whole only when the
  *    next one, or FEED_AT, has come.
  * 2. Outside a full copy revisions grow by one or stay. Anything else is a gap,
- *    and the answer to a gap is a full copy.
+ *    and the answer to a gap is a full copy. Tentative entries come and go with
+ *    the revision that is there and are no part of what it names: FEED_HOLD
+ *    before each FEED_START, or a full copy, settles which the mapper has.
  * 3. Changes and answers come over one connection, in the mapper's order: an
  *    answer is never older than what the copy has of it.
  */
@@ -22,21 +24,26 @@
 #include <sys/queue.h>
 
 #include "gwd/maps.h"
+#include "gwd/report.h"
 #include "libipref/log.h"
 
-#define USED_MAX     1000 /* entries of one report: one packet holds them */
 #define REQUESTS_MAX (PENDING_QUESTIONS + 16)
 /* Longer than the first packet waits: a question that nobody waits for any more
  * is not asked again. */
-#define ANSWER_MS    (PENDING_WAIT_MS + 500)
-#define OWNER_MAPPER 1 /* in marks: proto/mapper.md, "Owners" */
+#define ANSWER_MS (PENDING_WAIT_MS + 500)
+
+/* In marks: proto/mapper.md, "Owners". */
+#define OWNER_MAPPER	1
+#define OWNER_TENTATIVE 3
 
 const struct feed_times feed_times_default = {
 	.tick = 1000,
 	.used = 30000,
 	.silence = 15000,
 	.refused = 3000,
+	.hold = 1000,
 	.start = 5000,
+	.retry = 5000,
 	.keep = 86400000,
 };
 
@@ -50,6 +57,7 @@ struct asked {
 struct feed {
 	struct feed_config cfg;
 	struct mclient *mc;
+	struct report *report;
 	struct event *tick;
 	LIST_HEAD(, asked) asked; /* owned */
 	struct feed_stats stats;  /* state among them */
@@ -57,15 +65,12 @@ struct feed {
 	uint64_t copy_store;	  /* whose copy is coming */
 	uint64_t heard_ms;	  /* last message of the feed */
 	uint64_t refused_ms;
-	uint64_t used_ms; /* last report */
-	struct arec used[USED_MAX];
-	size_t n_used; /* reported and not yet acknowledged */
-	bool reporting;
 	struct log_limit limit;
 };
 
 static const char *const state_names[FEED_N_STATES] = {
 	[FEED_AWAY] = "away",
+	[FEED_HOLDING] = "holding",
 	[FEED_STARTING] = "starting",
 	[FEED_REFUSED] = "refused",
 	[FEED_COPYING] = "copying",
@@ -114,54 +119,6 @@ gap(struct feed *f, const char *why)
 	f->stats.gaps++;
 	forget(f);
 	start_anew(f, why);
-}
-
-/* --- entries in use ----------------------------------------------------- */
-
-static void report(struct feed *f);
-
-static void
-on_reported(enum mclient_result res, const struct msg *answer, void *arg)
-{
-	struct feed *f = arg;
-	bool more = f->n_used == USED_MAX;
-
-	(void)answer;
-	f->reporting = false;
-	if (res == MCLIENT_TIMEOUT || res == MCLIENT_GONE)
-		return; /* they are reported again */
-	if (res == MCLIENT_ACK)
-		f->stats.reported += f->n_used;
-	else
-		log_limited(&f->limit, LOG_LEVEL_WARN,
-			"feed: the mapper refused a report of %zu entries in "
-			"use",
-			f->n_used);
-	f->n_used = 0;
-	if (more)
-		report(f);
-}
-
-/* Also with nothing in use: the mapper waits for a first report before it lets
- * anything end. */
-static void
-report(struct feed *f)
-{
-	struct msg m = {.mode = MSG_REQ, .cmd = MSG_FEED_USED};
-
-	if (f->reporting || !feed_can_ask(f))
-		return;
-	f->n_used += maps_take_used(
-		f->cfg.maps, f->used + f->n_used, USED_MAX - f->n_used);
-	f->used_ms = now_ms();
-	m.n = f->n_used;
-	m.arecs = f->used;
-	f->reporting = mclient_request(
-		f->mc, &m, f->cfg.times.start, 0, on_reported, f);
-	if (!f->reporting)
-		log_limited(&f->limit, LOG_LEVEL_WARN,
-			"feed: no report of entries in use: %s",
-			strerror(errno));
 }
 
 /* --- the copy ----------------------------------------------------------- */
@@ -245,7 +202,7 @@ on_at(struct feed *f, const struct msg *m)
 		 ", %zu mappings of remote hosts, %zu of ours",
 		f->stats.revision, maps_count(f->cfg.maps, true),
 		maps_count(f->cfg.maps, false));
-	report(f);
+	report_used(f->report);
 }
 
 static void
@@ -335,10 +292,34 @@ start(struct feed *f)
 		start_anew(f, "FEED_START can't be sent");
 }
 
+/* Without an answer nobody knows which tentative entries are the mapper's: a
+ * full copy tells. */
+static void
+on_held(bool all, void *arg)
+{
+	struct feed *f = arg;
+
+	if (f->stats.state != FEED_HOLDING)
+		return;
+	if (!all) {
+		log_warn("feed: the mapper does not say which tentative "
+			 "mappings it holds: all are copied");
+		forget(f);
+	}
+	start(f);
+}
+
+static void
+begin(struct feed *f)
+{
+	set_state(f, FEED_HOLDING);
+	report_hold(f->report);
+}
+
 static void
 on_up(void *arg)
 {
-	start(arg);
+	begin(arg);
 }
 
 static void
@@ -383,12 +364,11 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (f->stats.state == FEED_REFUSED &&
 		now - f->refused_ms >= f->cfg.times.refused)
-		start(f);
+		begin(f);
 	else if (feed_can_ask(f) && now - f->heard_ms >= f->cfg.times.silence)
 		start_anew(f, "nothing heard");
-	else if (now - f->used_ms >= f->cfg.times.used ||
-		 maps_used_count(f->cfg.maps) >= USED_MAX)
-		report(f);
+	else if (feed_can_ask(f))
+		report_tick(f->report, now);
 	check_age(f, now);
 }
 
@@ -435,7 +415,9 @@ take_answer(struct feed *f, const struct question *q, const struct msg *m)
 	if (m->n != 1)
 		return FEED_NO;
 	e.arec = msg_arec(m, 0);
-	if (m->mark.owner != OWNER_MAPPER)
+	if (m->mark.owner == OWNER_TENTATIVE)
+		e.flags = MSG_ENTRY_TENTATIVE;
+	else if (m->mark.owner != OWNER_MAPPER)
 		e.flags = MSG_ENTRY_LISTED;
 	if (!fits(f, q, &e.arec)) {
 		log_limited(&f->limit, LOG_LEVEL_WARN,
@@ -509,6 +491,24 @@ feed_ask(struct feed *f, const struct question *q)
 /* --- life --------------------------------------------------------------- */
 
 static bool
+start_reports(struct feed *f)
+{
+	const struct report_config cfg = {
+		.mc = f->mc,
+		.maps = f->cfg.maps,
+		.used = f->cfg.times.used,
+		.hold = f->cfg.times.hold,
+		.reply = f->cfg.times.start,
+		.retry = f->cfg.times.retry,
+		.held = on_held,
+		.arg = f,
+	};
+
+	f->report = report_new(&cfg);
+	return f->report;
+}
+
+static bool
 start_timer(struct feed *f, struct event_base *base)
 {
 	struct timeval tv = {
@@ -540,7 +540,7 @@ feed_new(struct event_base *base, const struct feed_config *cfg)
 	f->cfg = *cfg;
 	f->stats.followed_ms = now_ms();
 	f->mc = mclient_new(base, &mcfg);
-	if (!f->mc || !start_timer(f, base)) {
+	if (!f->mc || !start_reports(f) || !start_timer(f, base)) {
 		feed_free(f);
 		return NULL;
 	}
@@ -555,6 +555,7 @@ feed_free(struct feed *f)
 	if (!f)
 		return;
 	mclient_free(f->mc);
+	report_free(f->report);
 	if (f->tick)
 		event_free(f->tick);
 	while ((a = LIST_FIRST(&f->asked))) {
@@ -574,6 +575,12 @@ const struct feed_stats *
 feed_stats(const struct feed *f)
 {
 	return &f->stats;
+}
+
+const struct report_stats *
+feed_report_stats(const struct feed *f)
+{
+	return report_stats(f->report);
 }
 
 const struct mclient_stats *

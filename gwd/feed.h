@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Follows mapperd (proto/mapper.md, "The feed"): keeps the copy of the mappings
- * as mapperd has them, reports which of them are in use, and asks mapperd about
- * what the copy does not know.
+ * as mapperd has them, tells what is held, proved and in use (report.h), and
+ * asks mapperd about what the copy does not know.
  *
- *	AWAY --connected--> STARTING --ACK--> COPYING or CATCHING_UP
- *	  ^                  |   ^                    |
- *	  |                  |   retry              FEED_AT
- *	  |                 NACK |                    v
- *	  +--- the end ---- REFUSED               FOLLOWING
+ *	AWAY --connected--> HOLDING --told--> STARTING --ACK--> COPYING or
+ *	  ^                    ^                  |             CATCHING_UP
+ *	  |                  retry              NACK                 |
+ *	  |                    |                  v               FEED_AT
+ *	  +--- the end ---- REFUSED <-------------+                  v
+ *	                                                         FOLLOWING
  *
  * A connection that ends, a gap in the revisions, another store's identity or
  * silence lead to AWAY from anywhere. The copy goes on serving meanwhile, for
@@ -27,6 +28,7 @@ struct feed;
 
 enum feed_state {
 	FEED_AWAY,
+	FEED_HOLDING,
 	FEED_STARTING,
 	FEED_REFUSED,
 	FEED_COPYING,
@@ -47,7 +49,10 @@ struct feed_times {
 	uint64_t used;	  /* between two reports of use */
 	uint64_t silence; /* of mapperd, until reconnecting */
 	uint64_t refused; /* until a refused follower asks again */
-	uint64_t start;	  /* for the answer to FEED_START */
+	uint64_t hold;	  /* for the answer to FEED_HOLD: a mapper that does not
+			   * know it gives none */
+	uint64_t start;	  /* for the answer to FEED_START and to reports */
+	uint64_t retry;	  /* of a report of proved ones */
 	uint64_t keep;	  /* the copy serves without mapperd */
 };
 extern const struct feed_times feed_times_default;
@@ -75,7 +80,6 @@ struct feed_stats {
 	uint64_t copies, catch_ups, gaps, refusals;
 	uint64_t sets, dels; /* entries */
 	uint64_t not_held;   /* entries that the copy had no room for */
-	uint64_t reported;   /* entries in use, acknowledged */
 	uint64_t asked, yes, no, unanswered;
 	char refused_why[256]; /* by the last refusal; empty: none since */
 };
@@ -94,6 +98,7 @@ bool feed_can_ask(const struct feed *f);
 int feed_ask(struct feed *f, const struct question *q) MUSTCHECK;
 
 const struct feed_stats *feed_stats(const struct feed *f);
+const struct report_stats *feed_report_stats(const struct feed *f);
 const struct mclient_stats *feed_mclient_stats(const struct feed *f);
 const char *feed_state_name(enum feed_state s);
 

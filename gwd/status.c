@@ -11,6 +11,7 @@
 
 #include "gwd/gwd.h"
 #include "gwd/maps.h"
+#include "gwd/report.h"
 #include "libipref/ctl.h"
 #include "libipref/log.h"
 
@@ -72,6 +73,23 @@ show_feed(void *arg)
 		o, "packets_waiting", pending_packets(wait_pending(g->wait)));
 	if (s->refused_why[0])
 		put(o, "refused", json_string(s->refused_why));
+	return o;
+}
+
+static json_t *
+show_tentative(void *arg)
+{
+	const struct gwd *g = arg;
+	const struct report_stats *s = feed_report_stats(g->feed);
+	json_t *o = json_object();
+
+	put_number(o, "mappings", maps_count_tentative(g->maps));
+	put_number(o, "proved", s->proved);
+	put_number(o, "promoted", s->promoted);
+	put_number(o, "refused", s->refused);
+	put_number(o, "held", s->held);
+	put_number(o, "not_held", s->not_held);
+	put_number(o, "holds_unanswered", s->unheld);
 	return o;
 }
 
@@ -269,6 +287,32 @@ packet_metrics(struct ctl_metrics *m, const struct gwd *g)
 }
 
 static void
+tentative_metrics(struct ctl_metrics *m, const struct gwd *g)
+{
+	const struct report_stats *s = feed_report_stats(g->feed);
+
+	one(m, P "tentative_mappings", CTL_GAUGE,
+		"Mappings of remote hosts that are not proved yet.",
+		maps_count_tentative(g->maps));
+	one(m, P "proofs_total", CTL_COUNTER,
+		"Reports of mappings proved, each time they were sent.",
+		s->proved);
+	one(m, P "proofs_accepted_total", CTL_COUNTER,
+		"Of them, acknowledged: no longer tentative.", s->promoted);
+	one(m, P "proofs_refused_total", CTL_COUNTER,
+		"Of them, acknowledged, and tentative still.", s->refused);
+	one(m, P "holds_total", CTL_COUNTER,
+		"Tentative mappings that a mapper was told of when it came.",
+		s->held);
+	one(m, P "holds_refused_total", CTL_COUNTER,
+		"Of them, removed because the mapper does not hold them.",
+		s->not_held);
+	one(m, P "holds_unanswered_total", CTL_COUNTER,
+		"Times that a mapper did not say which of them it holds.",
+		s->unheld);
+}
+
+static void
 feed_metrics(struct ctl_metrics *m, const struct gwd *g)
 {
 	const struct feed_stats *s = feed_stats(g->feed);
@@ -295,6 +339,7 @@ feed_metrics(struct ctl_metrics *m, const struct gwd *g)
 	ctl_metric(m, P "mappings", CTL_GAUGE, "Mappings in the copy.");
 	ctl_sample(m, "kind=\"remote\"", maps_count(g->maps, true));
 	ctl_sample(m, "kind=\"local\"", maps_count(g->maps, false));
+	tentative_metrics(m, g);
 	ctl_metric(m, P "questions_total", CTL_COUNTER,
 		"Questions to the mapper that ended, by answer.");
 	ctl_sample(m, "answer=\"yes\"", s->yes);
@@ -337,6 +382,7 @@ status_start(struct ctl *c, struct gwd *g)
 {
 	ctl_add_status(c, "device", show_device, g);
 	ctl_add_status(c, "feed", show_feed, g);
+	ctl_add_status(c, "tentative", show_tentative, g);
 	ctl_add_status(c, "packets", show_counters, g);
 	ctl_add_status(c, "peers", show_peers, g);
 	ctl_add_metrics(c, metrics, g);

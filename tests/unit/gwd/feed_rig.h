@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "gwd/maps.h"
+#include "gwd/report.h"
 #include "tests/unit/gwd/mapper.h"
 
 #define STORE  UINT64_C(0x1122334455667788)
@@ -18,7 +19,9 @@ static const struct feed_times fast = {
 	.used = 100000,
 	.silence = 100000,
 	.refused = 30,
+	.hold = 2000,
 	.start = 2000,
+	.retry = 30,
 	.keep = 100000,
 };
 
@@ -77,7 +80,7 @@ rig_init(struct rig *r, const struct feed_times *times)
 
 	*r = (struct rig){0};
 	mapper_init(&r->mp);
-	r->maps = maps_new(&pub, 1000);
+	r->maps = maps_new(&pub, 2000);
 	cfg.maps = r->maps;
 	r->feed = feed_new(r->mp.base, &cfg);
 	ck_assert_ptr_nonnull(r->feed);
@@ -114,6 +117,16 @@ remote(uint8_t n)
 {
 	return (struct msg_entry){.born = n,
 		.arec = {.ea = ea(n), .gw = peer, .ref = ref_from_u64(n)}};
+}
+
+static inline struct msg_entry
+tentative(uint8_t n)
+{
+	struct msg_entry e = remote(n);
+
+	e.flags = MSG_ENTRY_TENTATIVE;
+	e.born = 0;
+	return e;
 }
 
 static inline void
@@ -182,6 +195,14 @@ holds(const struct rig *r, uint8_t n)
 	struct addr a = ea(n);
 
 	return maps_by_ea(r->maps, &a);
+}
+
+static inline void
+carry(struct rig *r, uint8_t n, enum way way)
+{
+	struct addr a = ea(n);
+
+	maps_used(r->maps, maps_by_ea(r->maps, &a), way);
 }
 
 /* A mapper that is there, and a feed that follows it: store STORE, revision 5,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The feed against a scripted mapper: copies, changes, gaps, restarts,
- * refusals, silence, reports of use. */
+ * refusals, silence. */
 #include "tests/unit/gwd/feed_rig.h"
 
 START_TEST(test_copy_and_changes)
@@ -216,79 +216,33 @@ START_TEST(test_no_answer)
 }
 END_TEST
 
-static void
-use(struct rig *r, uint8_t n)
+/* They come and go between the numbers, also right after FEED_AT, and when a
+ * change has come of which nobody knows whether it is whole. */
+START_TEST(test_tentative)
 {
-	struct addr a = ea(n);
-
-	maps_used(r->maps, maps_by_ea(r->maps, &a), WAY_OUT);
-}
-
-/* Entries in use are reported until that is acknowledged. */
-START_TEST(test_used)
-{
-	struct feed_times times = fast;
-	struct mapper_req q;
+	struct msg_entry e = tentative(7);
 	struct rig r;
-	struct addr a = ea(1);
-
-	times.used = 50;
-	follow(&r, &times);
-	use(&r, 1);
-	use(&r, 1);
-	do {
-		q = mapper_expect(&r.mp, MSG_FEED_USED);
-		if (!q.m.n)
-			mapper_answer(&r.mp, &q, true);
-	} while (!q.m.n);
-	ck_assert_uint_eq(q.m.n, 1);
-	ck_assert(addr_eq(&q.arecs[0].ea, &a));
-	use(&r, 2);
-	mapper_hang_up(&r.mp);
-	started(&r, STORE, 5, STORE, 5, 1);
-	send_at(&r, STORE, 5);
-	expect_report(&r, 2);
-	expect_report(&r, 0);
-	ck_assert_uint_eq(feed_stats(r.feed)->reported, 2);
-	use(&r, 1);
-	do {
-		q = mapper_expect(&r.mp, MSG_FEED_USED);
-		mapper_answer(&r.mp, &q, !q.m.n);
-	} while (!q.m.n);
-	expect_report(&r, 0); /* one refused is not reported for ever */
-	ck_assert_uint_eq(feed_stats(r.feed)->reported, 2);
-	rig_fini(&r);
-}
-END_TEST
-
-/* More than one packet holds. */
-START_TEST(test_used_many)
-{
-	struct rig r;
-	struct mapper_req q;
-	struct msg_entry e;
-	struct addr a;
-	uint32_t i;
 
 	follow(&r, &fast);
-	for (i = 0; i < 998; i++) {
-		e = remote(1);
-		e.arec.ea.b[2] = (uint8_t)(16 + (i >> 8));
-		e.arec.ea.b[3] = (uint8_t)i;
-		e.arec.ref = ref_from_u64(1000 + i);
-		ck_assert_int_eq(maps_set(r.maps, &e), 0);
-		a = e.arec.ea;
-		maps_used(r.maps, maps_by_ea(r.maps, &a), WAY_OUT);
-	}
-	use(&r, 1);
-	use(&r, 2);
-	/* At once: a thousand don't wait for the time. */
-	q = mapper_expect(&r.mp, MSG_FEED_USED);
-	ck_assert_uint_eq(q.m.n, 1000);
-	use(&r, 1);
-	mapper_answer(&r.mp, &q, true);
-	expect_report(&r, 1);
-	RUN_UNTIL(&r.mp, feed_stats(r.feed)->reported == 1001);
+	send_entry(&r, MSG_FEED_SET, 5, &e);
+	RUN_UNTIL(&r.mp, holds(&r, 7));
+	ck_assert(maps_is_tentative(r.maps, &e.arec));
+	ck_assert_uint_eq(feed_stats(r.feed)->revision, 5);
+	send_at(&r, STORE, 5);
+	send_entry(&r, MSG_FEED_DEL, 5, &e);
+	RUN_UNTIL(&r.mp, !holds(&r, 7));
+	send_set(&r, 6, 3);
+	send_entry(&r, MSG_FEED_SET, 6, &e);
+	RUN_UNTIL(&r.mp, holds(&r, 7));
+	ck_assert_uint_eq(feed_stats(r.feed)->revision, 5);
+	send_at(&r, STORE, 6);
+	RUN_UNTIL(&r.mp, feed_stats(r.feed)->revision == 6);
+	/* It becomes an ordinary one by a change with a number. */
+	send_set(&r, 7, 7);
+	send_at(&r, STORE, 7);
+	RUN_UNTIL(&r.mp, feed_stats(r.feed)->revision == 7);
+	ck_assert(!maps_is_tentative(r.maps, &e.arec) && holds(&r, 7));
+	ck_assert_uint_eq(feed_stats(r.feed)->gaps, 0);
 	rig_fini(&r);
 }
 END_TEST
@@ -319,7 +273,7 @@ START_TEST(test_free)
 
 	follow(&r, &fast);
 	ck_assert_int_eq(feed_ask(r.feed, &q), 0);
-	use(&r, 1);
+	carry(&r, 1, WAY_OUT);
 	rig_fini(&r);
 	ck_assert_uint_eq(r.answers, 0);
 	feed_free(NULL);
@@ -332,4 +286,4 @@ END_TEST
 
 RUN_TESTS("gwd feed", test_copy_and_changes, test_restart, test_cut_change,
 	test_cut_copy, test_gaps, test_bad_starts, test_refused, test_silence,
-	test_no_answer, test_used, test_used_many, test_keep, test_free)
+	test_no_answer, test_tentative, test_keep, test_free)

@@ -122,6 +122,52 @@ START_TEST(test_questions)
 }
 END_TEST
 
+/* What an answer's mark says of the entry. */
+START_TEST(test_marks)
+{
+	static const struct {
+		struct msg_mark mark;
+		uint64_t born;
+		uint32_t flags;
+	} marks[] = {
+		{{1, 6}, 6, 0},
+		{{2, 6}, 6, MSG_ENTRY_LISTED},
+		{{3, 0}, 0, MSG_ENTRY_TENTATIVE},
+		{{16, 7}, 7, MSG_ENTRY_LISTED},
+	};
+	const uint8_t cmds[] = {MSG_GET_EA, MSG_LOOKUP_EA};
+	const struct addr five = EA(5);
+	const struct msg_entry e = remote(5);
+	const struct question qs[] = {
+		question_of(ASK_EA, &peer, &e.arec.ref),
+		question_of(ASK_LOOKUP, &five, NULL),
+	};
+	struct mapper_req req;
+	struct msg ack = {.mode = MSG_ACK, .n = 1, .arecs = &e.arec};
+	const struct map *map;
+	struct rig r;
+	size_t i;
+
+	for (i = 0; i < 2 * ARRAY_LEN(marks); i++) {
+		follow(&r, &fast);
+		ck_assert_int_eq(feed_ask(r.feed, &qs[i % 2]), 0);
+		req = mapper_expect(&r.mp, cmds[i % 2]);
+		ack.cmd = req.m.cmd;
+		ack.id = req.m.id;
+		ack.mark = marks[i / 2].mark;
+		mapper_send(&r.mp, &ack);
+		RUN_UNTIL(&r.mp, r.answers == 1);
+		map = maps_by_ea(r.maps, &five);
+		ck_assert_ptr_nonnull(map);
+		ck_assert_uint_eq(map->flags, marks[i / 2].flags);
+		ck_assert_uint_eq(map->born, marks[i / 2].born);
+		ck_assert_uint_eq(maps_count_tentative(r.maps),
+			map->flags == MSG_ENTRY_TENTATIVE);
+		rig_fini(&r);
+	}
+}
+END_TEST
+
 /* What the feed brought before the answer is not set again. */
 START_TEST(test_answer_after_change)
 {
@@ -151,4 +197,4 @@ START_TEST(test_answer_after_change)
 }
 END_TEST
 
-RUN_TESTS("gwd questions", test_questions, test_answer_after_change)
+RUN_TESTS("gwd questions", test_questions, test_marks, test_answer_after_change)
