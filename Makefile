@@ -5,6 +5,7 @@
 # make e2e           end-to-end tests in network namespaces; root
 # make fuzz          each fuzzer for FUZZ_SECONDS (clang)
 # make bench         measurements, as ratios within one run; root
+# make bench-mapper  of them, those of mapperd; figures in BUILD/bench-mapper.json
 # make bare          tests/demo and tests/all in a fresh Debian 12 root; root
 # make format        clang-format over the tree
 # make install       DESTDIR=, PREFIX=/usr/local, UNITDIR=, SYSCONFDIR=/etc
@@ -61,8 +62,10 @@ TESTS     = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
 PUBLIC_HEADERS = $(filter-out %_impl.h %/msg_item.h,$(wildcard libipref/*.h))
 MANPAGES  = $(PROGRAMS:%=$(BUILD)/man/%.8)
 FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
+BENCH     = $(BUILD)/tests/bench
+BENCHES   = $(addprefix $(BENCH)/,mapper_load echo_server sqlite_rows slow_sync.so)
 
-.PHONY: all check e2e fuzz fuzzers bench bare format install clean tests print-pure
+.PHONY: all check e2e fuzz fuzzers bench bench-mapper benches bare format install clean tests print-pure
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -124,6 +127,21 @@ $(FUZZERS): $$@.o $$(call testlib,$$(call testdir,$$@)) $(LIB)
 		-Wl,-rpath,$(abspath $(BUILD)/lib) \
 		$(call testlibs,$(call testdir,$@))
 
+# What the measurements in tests/bench/ run.
+$(BENCH)/mapper_load: $(addprefix $(BENCH)/,mapper_load.o window.o keys.o publish.o)
+$(BENCH)/echo_server: $(BENCH)/echo_server.o
+$(BENCH)/sqlite_rows: $(addprefix $(BENCH)/,sqlite_rows.o window.o keys.o)
+$(BENCH)/sqlite_rows: LIBS_bench = -lsqlite3
+$(filter-out %.so,$(BENCHES)): $(LIB)
+	@$(if $(V),,echo "  LD      $@")
+	$(Q)$(call link,$(filter %.o,$^)) -Wl,-rpath,$(abspath $(BUILD)/lib) \
+		$(LIBS_bench)
+
+$(BENCH)/slow_sync.so: $(BENCH)/slow_sync.o
+	$(Q)$(CC) -shared $(ALL_LDFLAGS) -o $@ $^ -ldl
+
+benches: $(BENCHES)
+
 tests: $(TESTS)
 fuzzers: $(FUZZERS)
 
@@ -139,8 +157,11 @@ fuzz:
 	$(Q)tests/run-fuzz build/clang-fuzzer-no-link-address-undefined \
 		$(FUZZ_SECONDS)
 
-bench: all
+bench: all benches
 	$(Q)tests/run-bench $(BUILD)
+
+bench-mapper: all benches
+	$(Q)tests/run-bench $(BUILD) 200-mapper
 
 bare:
 	$(Q)tests/bare
