@@ -6,6 +6,8 @@
 # make fuzz          each fuzzer for FUZZ_SECONDS (clang)
 # make bench         measurements, as ratios within one run; root
 # make bench-mapper  of them, those of mapperd; figures in BUILD/bench-mapper.json
+# make kill-loop     mapperd killed KILLS times under load (1000), KILL_SECONDS
+#                    at most (900)
 # make bare          tests/demo and tests/all in a fresh Debian 12 root; root
 # make format        clang-format over the tree
 # make install       DESTDIR=, PREFIX=/usr/local, UNITDIR=, SYSCONFDIR=/etc
@@ -24,6 +26,8 @@ PREFIX   ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
 FUZZ_SECONDS ?= 60
+KILLS    ?= 1000
+KILL_SECONDS ?= 900
 CFLAGS   ?= -O2 -g
 Q         = $(if $(V),,@)
 
@@ -65,7 +69,8 @@ FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 BENCH     = $(BUILD)/tests/bench
 BENCHES   = $(addprefix $(BENCH)/,mapper_load echo_server sqlite_rows slow_sync.so)
 
-.PHONY: all check e2e fuzz fuzzers bench bench-mapper benches bare format install clean tests print-pure
+.PHONY: all check e2e kill-loop fuzz fuzzers bench bench-mapper benches bare \
+	format install clean tests print-pure
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -162,6 +167,12 @@ bench: all benches
 
 bench-mapper: all benches
 	$(Q)tests/run-bench $(BUILD) 200-mapper
+
+kill-loop: all
+	$(Q)rm -rf $(BUILD)/kill-loop
+	$(Q)python3 tests/e2e/kill_loop.py $(BUILD)/bin/mapperd \
+		$(BUILD)/kill-loop --kills $(KILLS) --seconds $(KILL_SECONDS) \
+		--round-kills 300
 
 bare:
 	$(Q)tests/bare
