@@ -14,6 +14,13 @@
 
 #define COMPARED_ALWAYS 2048 /* records */
 
+/* Announcements closer together belong to one round. */
+#define ROUND_MS	 10000
+#define INTERVAL_MAX_MS	 86400000
+#define SILENT_INTERVALS 3
+#define SILENT_MIN_MS	 300000
+#define SILENT_MS	 10800000 /* when the interval is not known */
+
 void
 hostset_init(struct hostset *hs)
 {
@@ -498,4 +505,61 @@ hostset_apply_wait(struct hostset *hs, const struct op *op)
 		s->n_slots = s->room = s->n_waits = 0;
 		return 0;
 	}
+}
+
+bool
+hostset_conflict(const struct host_source *s, const struct entries *es,
+	size_t i, struct host_conflict *out)
+{
+	const struct host_wait *w = i < s->n_slots ? &s->waits[i] : NULL;
+
+	if (!w || w->over)
+		return false;
+	*out = (struct host_conflict){
+		.key = &w->key,
+		.wanted = &w->addr,
+		.holder = entries_local(es, &w->key),
+	};
+	return out->holder != NULL;
+}
+
+size_t
+hostset_conflicts(const struct host_source *s, const struct entries *es)
+{
+	struct host_conflict c;
+	size_t i, n = 0;
+
+	for (i = 0; s->n_waits && i < s->n_slots; i++)
+		if (hostset_conflict(s, es, i, &c))
+			n += !addr_eq(c.wanted, &c.holder->addr);
+	return n;
+}
+
+/* The interval is the longest of the last ones: it grows at once and shrinks by
+ * a quarter each time, so that neither two agents of one source nor a pause
+ * make it wrong for long. */
+void
+hostset_hear(struct host_source *s, uint64_t now)
+{
+	uint64_t gap = s->heard ? now - s->heard : 0;
+
+	if (gap >= ROUND_MS) {
+		s->interval -= s->interval / 4;
+		if (s->interval < gap)
+			s->interval =
+				gap < INTERVAL_MAX_MS ? gap : INTERVAL_MAX_MS;
+	}
+	s->heard = s->since = now;
+}
+
+bool
+hostset_silent(const struct host_source *s, uint64_t now)
+{
+	uint64_t bound = s->interval * SILENT_INTERVALS;
+
+	if (!s->interval)
+		bound = SILENT_MS;
+	else if (bound < SILENT_MIN_MS)
+		bound = SILENT_MIN_MS;
+	return s->since && now - s->since >= bound;
 }

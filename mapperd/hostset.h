@@ -41,13 +41,17 @@ struct host_source {
 	bool stored; /* the store knows it */
 	bool held;   /* a set is in force */
 	uint64_t hash;
-	uint32_t count;	    /* distinct records as sent */
-	uint32_t refused;   /* of them, not taken */
-	uint32_t conflicts; /* waiting with another address than the holder's */
+	uint32_t count;	  /* distinct records as sent */
+	uint32_t refused; /* of them, not taken */
+	size_t conflicts; /* waiting with another address than the holder's */
 	struct host_wait *waits; /* owned; sorted by key */
 	size_t n_slots, room;	 /* of waits: in use, in all */
 	size_t n_waits;		 /* in use and not over */
 	uint64_t heard; /* ms of the mapper's clock; 0: not since the start */
+	uint64_t since; /* then, or the start: its silence is counted from it */
+	uint64_t interval; /* ms between its announcements; 0: not known */
+	bool silent;	   /* that it is silent was said */
+	bool leaving;	   /* its removal is being stored */
 
 	bool stage_open;      /* an unfinished set is being collected */
 	uint64_t stage_hash;  /* what it was announced as */
@@ -131,6 +135,25 @@ struct host_plan {
  * (OP_SOURCE) is the caller's. Returns how many were kept out. */
 size_t hostset_plan(
 	struct host_plan *p, uint32_t owner, struct host_entry *recs, size_t n);
+
+/* A record that waits, and who has its key. */
+struct host_conflict {
+	const struct entry_key *key;
+	const struct addr *wanted;
+	const struct entry *holder;
+};
+/* What waits at place i of the source's n_slots; false: nothing (any more). It
+ * is a conflict only when the holder's address is another one. */
+bool hostset_conflict(const struct host_source *s, const struct entries *es,
+	size_t i, struct host_conflict *out);
+/* How many conflicts there are; takes a look at each record that waits. */
+size_t hostset_conflicts(const struct host_source *s, const struct entries *es);
+
+/* The source's agent has announced something. */
+void hostset_hear(struct host_source *s, uint64_t now);
+/* Nothing was heard of it for three of its intervals; for three hours when
+ * they are not known. What it has listed stays in force. */
+bool hostset_silent(const struct host_source *s, uint64_t now);
 
 /* Applies OP_WAIT, OP_WAIT_DEL and OP_WAIT_CLEAR of a stored change. */
 int hostset_apply_wait(struct hostset *hs, const struct op *op) MUSTCHECK;

@@ -46,7 +46,7 @@ struct job {
 	struct host_source *source;
 	size_t n_recs;	      /* JOB_BATCH */
 	struct ask_list asks; /* looked at again, or acknowledged, when done */
-	mapper_done done;     /* JOB_ORDER, or NULL */
+	mapper_done done;     /* JOB_ORDER, a removing JOB_SET, or NULL */
 	void *done_arg;
 	TAILQ_ENTRY(job) removal; /* list mapper.removals: EXPIRE, ORDER */
 };

@@ -1,84 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sets from agents, message by message: when they come in force, what is
  * answered, what is written. */
-#include "rig.h"
+#include "agent.h"
 #include "tests/unit/run.h"
 
 #define LIAR UINT64_C(0x123456789abcdef0)
-
-/* n records from number `from` on, of 192.168.7.x under our own context. */
-static void
-fill(struct arec *recs, unsigned from, unsigned n)
-{
-	unsigned i;
-
-	for (i = 0; i < n; i++) {
-		recs[i] = (struct arec){.ip = addr_of("192.168.7.0"),
-			.gw = addr_of("192.0.2.1"),
-			.ref = ref_from_u64(from + i)};
-		recs[i].ip.b[3] = (uint8_t)(from + i);
-	}
-}
-
-static uint64_t
-hash_of(unsigned from, unsigned n)
-{
-	struct arec recs[256];
-
-	fill(recs, from, n);
-	return msg_set_hash(recs, n);
-}
-
-/* A batch of the set announced as `hash`; the answer's mode. */
-static enum msg_mode
-batch(struct rig_client *c, const char *domain, uint64_t hash, unsigned from,
-	unsigned n)
-{
-	struct source so = {.local = "int.test"};
-	struct arec recs[256];
-	struct msg m = {.mode = MSG_REQ,
-		.cmd = MSG_MC_HOST_DATA,
-		.id = 4,
-		.count = 77,
-		.hash = hash,
-		.n = n,
-		.arecs = recs};
-
-	strcpy(so.domain, domain);
-	fill(recs, from, n);
-	msg_set_source(&m, &so);
-	return rig_ask(c, &m).mode;
-}
-
-static enum msg_mode
-held(struct rig_client *c, const char *domain, uint64_t hash, unsigned count)
-{
-	struct source so = {.local = "int.test"};
-	struct msg m = {.mode = MSG_REQ,
-		.cmd = MSG_MC_HOST_DATA_HASH,
-		.id = 5,
-		.count = count,
-		.hash = hash};
-
-	strcpy(so.domain, domain);
-	msg_set_source(&m, &so);
-	return rig_ask(c, &m).mode;
-}
-
-static size_t
-in_force(struct rig *r)
-{
-	return mapper_entries(rig_mapper(r))->n[ENTRY_LOCAL];
-}
-
-static void
-pass_time(struct rig *r, uint64_t ms)
-{
-	r->now += ms;
-	mapper_tick(rig_mapper(r));
-	rig_pump(r);
-	rig_clear(r);
-}
 
 START_TEST(test_whole_at_once)
 {
