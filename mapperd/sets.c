@@ -44,16 +44,19 @@ sets_done(struct mapper *m, struct job *j)
 }
 
 static void
-plan_batch(struct mapper *m, struct job *j, const struct ask *a,
-	const struct arec *recs, size_t n)
+plan_batch(
+	struct job *j, const struct ask *a, const struct arec *recs, size_t n)
 {
 	struct host_source *s = j->source;
 	struct change *c = &j->store.change;
 	struct op *op;
 	size_t i;
 
-	if (!s->stored && !(m->applying && m->applying->source == s))
-		source_plan(c, s, s->held, s->hash, s->count);
+	/* Also while its first set is under way, which may fail: no batch is
+	 * stored without its source. Should the set not fail, its agent is
+	 * asked to send it again. */
+	if (!s->stored)
+		source_plan(c, s, false, 0, 0);
 	/* Records of another set go first. */
 	for (i = 0; i < 2; i++) {
 		op = change_op(c, OP_BATCH_ONLY);
@@ -89,7 +92,7 @@ submit_batch(struct mapper *m, struct host_source *s, const struct ask *a,
 	}
 	j->source = s;
 	j->n_recs = n;
-	plan_batch(m, j, a, recs, n);
+	plan_batch(j, a, recs, n);
 	s->client = a->client;
 	s->drop_at = 0;
 	job_submit(m, j);

@@ -10,6 +10,9 @@
 
 #define HOLD_MS	 60000 /* nothing expires so long after a start */
 #define STAGE_MS 30000 /* an unfinished set without its agent */
+/* Of addresses and references in quarantine. Not a setting: what is stored must
+ * find room, whatever the settings of today are. */
+#define REMEMBERED_MAX (UINT32_C(1) << 26)
 /* design.md, "Unsolicited mappings"; spec/concepts.md, "Reuse" */
 #define TENTATIVE_MS		120000
 #define TENTATIVE_QUARANTINE_MS 600000
@@ -206,7 +209,7 @@ settings_mapper(const struct mapperd_conf *c)
 		.resolver_gw = (uint32_t)c->resolver_quota,
 		.refs_per_s = (uint32_t)c->refs_per_s,
 		.refs_burst = (uint32_t)c->refs_burst,
-		.max = (size_t)c->max_mappings * 4,
+		.max = REMEMBERED_MAX,
 		.random = fill_random,
 	};
 	return m;

@@ -132,6 +132,33 @@ source_check_silent(struct mapper *m, struct host_source *s)
 		source_text(s, text), (now - s->since) / 60000);
 }
 
+/* Records of a set that are neither in force nor wait were refused (or several
+ * had one key). By the settings of today they may be taken: the set is to come
+ * again, which costs little when nothing has changed. */
+static bool
+is_whole(const struct mapper *m, const struct host_source *s)
+{
+	const struct entry_owner *o = entries_owner(&m->entries, s->id);
+
+	return (o ? o->n : 0) + s->n_waits >= s->count;
+}
+
+void
+sets_start(struct mapper *m)
+{
+	struct host_source *s;
+	size_t i;
+
+	for (i = 0; i < m->sets.n; i++) {
+		s = m->sets.sources[i];
+		if (s->stage_open)
+			s->drop_at = m->started + m->cfg.stage_ms;
+		if (s->held && !is_whole(m, s))
+			s->held = false;
+	}
+	inforce_count_conflicts(m);
+}
+
 /* Nothing of it is in force, waits, or is on its way. */
 static bool
 is_idle(const struct mapper *m, const struct host_source *s)

@@ -80,6 +80,7 @@ struct memstore {
 	struct table gone;     /* struct memstore_gone, owned */
 	struct change removed; /* OP_DEL, those above store.oldest */
 	struct change blocks;  /* OP_BLOCK */
+	struct change sets;    /* OP_SOURCE, OP_WAIT, OP_BATCH */
 	TAILQ_HEAD(, store_job) queue;
 	size_t n_queued;
 	uint64_t revision, stored;
@@ -183,6 +184,60 @@ memstore_block(struct memstore *ms, const struct op *op)
 	slot->data.addr = op->data.addr;
 }
 
+/* Whether what is kept goes when op is stored. */
+static inline bool
+memstore_ends(const struct op *kept, const struct op *op)
+{
+	if (kept->data.owner != op->data.owner)
+		return false;
+	switch (op->kind) {
+	case OP_SOURCE:
+	case OP_SOURCE_DEL:
+		return kept->kind == OP_SOURCE;
+	case OP_BATCH_CLEAR:
+		return kept->kind == OP_BATCH;
+	case OP_BATCH_ONLY:
+		return kept->kind == OP_BATCH && kept->hash != op->hash;
+	case OP_WAIT:
+	case OP_WAIT_DEL:
+		return kept->kind == OP_WAIT &&
+		       !entry_key_cmp(&kept->data.key, &op->data.key);
+	case OP_WAIT_CLEAR:
+		return kept->kind == OP_WAIT;
+	default:
+		return false;
+	}
+}
+
+/* Sources, batches and waiting records: kept as what made them. Of batches
+ * there are many, and the same may be there twice. */
+static inline void
+memstore_set(struct memstore *ms, const struct op *op)
+{
+	struct change *sets = &ms->sets;
+	size_t i, n = 0;
+	struct op *kept;
+
+	for (i = 0; op->kind != OP_BATCH && i < sets->n; i++) {
+		if (memstore_ends(&sets->ops[i], op))
+			free(sets->ops[i].source);
+		else
+			sets->ops[n++] = sets->ops[i];
+	}
+	if (op->kind != OP_BATCH)
+		sets->n = n;
+	if (op->kind != OP_SOURCE && op->kind != OP_BATCH &&
+		op->kind != OP_WAIT)
+		return;
+	kept = change_op(sets, op->kind);
+	ck_assert_ptr_nonnull(kept);
+	*kept = *op;
+	if (!op->source)
+		return;
+	kept->source = malloc(sizeof(*kept->source));
+	*kept->source = *op->source;
+}
+
 static inline void
 memstore_op(struct memstore *ms, const struct op *op, uint64_t revision)
 {
@@ -213,7 +268,7 @@ memstore_op(struct memstore *ms, const struct op *op, uint64_t revision)
 		memstore_block(ms, op);
 		break;
 	default:
-		break;
+		memstore_set(ms, op);
 	}
 }
 
@@ -271,7 +326,20 @@ memstore_fini(struct memstore *ms)
 	table_fini(&ms->gone);
 	change_fini(&ms->removed);
 	change_fini(&ms->blocks);
+	change_fini(&ms->sets);
 	entries_fini(&ms->entries);
+}
+
+static inline void
+memstore_load_sets(
+	struct memstore *ms, const struct store_hooks *hooks, enum op_kind kind)
+{
+	size_t i;
+
+	for (i = 0; i < ms->sets.n; i++)
+		if (ms->sets.ops[i].kind == kind)
+			ck_assert_int_eq(
+				hooks->load(&ms->sets.ops[i], hooks->arg), 0);
 }
 
 /* Gives all that is stored to whoever loads it. */
@@ -283,6 +351,7 @@ memstore_load(struct memstore *ms, const struct store_hooks *hooks)
 	struct op op;
 	size_t i;
 
+	memstore_load_sets(ms, hooks, OP_SOURCE);
 	TAILQ_FOREACH(e, &ms->entries.all, all)
 	{
 		op = (struct op){
@@ -303,11 +372,13 @@ memstore_load(struct memstore *ms, const struct store_hooks *hooks)
 	for (i = 0; i < ms->blocks.n; i++)
 		ck_assert_int_eq(
 			hooks->load(&ms->blocks.ops[i], hooks->arg), 0);
+	memstore_load_sets(ms, hooks, OP_WAIT);
+	memstore_load_sets(ms, hooks, OP_BATCH);
 	ms->store.revision = ms->revision;
 }
 
 /* As after a crash: what waited is lost, the rest is loaded by another mapper.
- * (Sources and their records are not kept.) */
+ */
 static inline void
 memstore_restart(struct memstore *ms, const struct store_hooks *hooks)
 {
