@@ -292,5 +292,209 @@ START_TEST(test_bound)
 }
 END_TEST
 
+static void
+restart(struct rig *r, struct rig_client **c, const char *net)
+{
+	struct mapper_config cfg = rig_config(r, net, "192.0.2.1");
+
+	rig_restart(r, &cfg);
+	*c = rig_join(r, ROLE_ALL);
+}
+
+/* Sets, halves of sets and what waits are there after a start; a source that is
+ * never heard of again serves on, and is said to be silent. */
+START_TEST(test_started_again)
+{
+	static struct rig r;
+	struct rig_client *c;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	publish(c, "a", 7, 1, 10);
+	publish(c, "b", 2, 6, 10);
+	batch(c, "c", hash_of(100, 20), 100, 10);
+	restart(&r, &c, "10.240.0.0/12");
+	ck_assert_uint_eq(in_force(&r), 15);
+	ck_assert_uint_eq(source_in(&r, "b")->n_waits, 5);
+	ck_assert_uint_eq(source_in(&r, "b")->conflicts, 5);
+	ck_assert_int_eq(held(c, "a", hash_of(1, 10), 10), MSG_ACK);
+	ck_assert_int_eq(batch(c, "c", hash_of(100, 20), 110, 10), MSG_ACK);
+	ck_assert_uint_eq(in_force(&r), 35);
+	pass_time(&r, 1);
+	pass_time(&r, 3 * HOUR - 1);
+	ck_assert(!source_in(&r, "b")->silent);
+	pass_time(&r, 1);
+	ck_assert(source_in(&r, "b")->silent);
+	ck_assert_uint_eq(source_in(&r, "b")->heard, 0);
+	ck_assert_int_eq(removal(&r, "a").err, 0);
+	ck_assert_uint_eq(leads_to(&r, 6), 0x206);
+	/* It is gone for good. */
+	restart(&r, &c, "10.240.0.0/12");
+	ck_assert_ptr_null(source_in(&r, "a"));
+	ck_assert_uint_eq(in_force(&r), 30);
+	ck_assert_uint_eq(source_in(&r, "b")->n_waits, 0);
+	rig_fini(&r);
+}
+END_TEST
+
+/* The encoding network was wrong, so hosts were refused: once it is right the
+ * set is asked for again, and then held. */
+START_TEST(test_refused_for_settings)
+{
+	static struct rig r;
+	struct rig_client *c;
+	uint64_t hash = hash_of(1, 10);
+
+	rig_init(&r, "192.168.0.0/16", "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	ck_assert_int_eq(batch(c, "a", hash, 1, 10), MSG_ACK);
+	ck_assert_uint_eq(in_force(&r), 0);
+	ck_assert_int_eq(held(c, "a", hash, 10), MSG_ACK);
+	restart(&r, &c, "10.240.0.0/12");
+	ck_assert_int_eq(held(c, "a", hash, 10), MSG_NACK);
+	ck_assert_int_eq(batch(c, "a", hash, 1, 10), MSG_ACK);
+	ck_assert_uint_eq(in_force(&r), 10);
+	restart(&r, &c, "10.240.0.0/12");
+	ck_assert_int_eq(held(c, "a", hash, 10), MSG_ACK);
+	/* And the other way round: what no longer fits goes, and comes again
+	 * when it does. */
+	restart(&r, &c, "192.168.0.0/16");
+	rig_pump(&r);
+	ck_assert_uint_eq(in_force(&r), 0);
+	restart(&r, &c, "10.240.0.0/12");
+	ck_assert_int_eq(held(c, "a", hash, 10), MSG_NACK);
+	rig_fini(&r);
+}
+END_TEST
+
+/* The first change that waits can't be stored. */
+static void
+fail_first(struct rig *r)
+{
+	struct store_job *job = TAILQ_FIRST(&r->store.queue);
+
+	TAILQ_REMOVE(&r->store.queue, job, queue);
+	r->store.n_queued--;
+	job->err = -ENOSPC;
+	r->store.hooks.done(job, r->store.hooks.arg);
+}
+
+/* A source's first set can't be stored, but the batch behind it: it is not lost
+ * by a start. */
+START_TEST(test_first_set_not_stored)
+{
+	static struct rig r;
+	struct source so = source_of("a");
+	struct arec recs[5];
+	struct msg m = {.mode = MSG_REQ,
+		.cmd = MSG_MC_HOST_DATA_HASH,
+		.id = 5,
+		.hash = MSG_EMPTY_SET_HASH};
+	struct rig_client *c;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	fill(recs, 1, 5);
+	msg_set_source(&m, &so);
+	rig_request(c, &m);
+	m.cmd = MSG_MC_HOST_DATA;
+	m.count = 7;
+	m.hash = hash_of(1, 10);
+	m.arecs = recs;
+	m.n = 5;
+	rig_request(c, &m);
+	ck_assert_uint_eq(r.store.n_queued, 2);
+	fail_first(&r);
+	ck_assert_uint_eq(memstore_pump(&r.store), 1);
+	ck_assert_int_eq(rig_out(c, r.n_out - 1).mode, MSG_ACK);
+	restart(&r, &c, "10.240.0.0/12");
+	ck_assert_ptr_nonnull(source_in(&r, "a"));
+	ck_assert_int_eq(batch(c, "a", hash_of(1, 10), 6, 5), MSG_ACK);
+	ck_assert_uint_eq(in_force(&r), 10);
+	rig_fini(&r);
+}
+END_TEST
+
+/* More is stored than the settings of today have room for: all of it is
+ * served. */
+START_TEST(test_less_room)
+{
+	static struct rig r;
+	struct mapper_config cfg;
+	struct rig_client *c;
+	unsigned i;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	for (i = 0; i < 10; i++)
+		publish(c, "a", 1, 1, 200 + i);
+	cfg = rig_config(&r, "10.240.0.0/12", "192.0.2.1");
+	cfg.max_entries = 100;
+	rig_restart(&r, &cfg);
+	c = rig_join(&r, ROLE_ALL);
+	ck_assert_uint_eq(in_force(&r), 209);
+	publish(c, "a", 2, 1, 210);
+	ck_assert_uint_eq(in_force(&r), 209);
+	ck_assert_uint_eq(leads_to(&r, 1), 0x101);
+	/* Its own hosts give their places to those of its next set. */
+	publish(c, "a", 2, 1, 100);
+	ck_assert_uint_eq(in_force(&r), 100);
+	publish(c, "a", 3, 1, 100);
+	ck_assert_uint_eq(leads_to(&r, 1), 0x301);
+	publish(c, "b", 3, 201, 1);
+	ck_assert_uint_eq(in_force(&r), 100);
+	rig_fini(&r);
+}
+END_TEST
+
+/* A set that can't be put in force is tried again by itself. */
+START_TEST(test_tried_again)
+{
+	static struct rig r;
+	struct hosts_rec line = {.entry = {ENTRY_LOCAL, addr_of("192.168.9.9"),
+					 {addr_zero(4), ref_from_u64(77)}, 1}};
+	struct source so = source_of("a");
+	struct arec recs[5];
+	struct msg m = {.mode = MSG_REQ,
+		.cmd = MSG_MC_HOST_DATA,
+		.id = 5,
+		.count = 7,
+		.hash = hash_of(1, 5),
+		.arecs = recs,
+		.n = 5};
+	struct store_job *job;
+	struct rig_client *c;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	fill(recs, 1, 5);
+	msg_set_source(&m, &so);
+	rig_request(c, &m);
+	/* The batch is stored, the set that it completes is not. */
+	job = TAILQ_FIRST(&r.store.queue);
+	TAILQ_REMOVE(&r.store.queue, job, queue);
+	r.store.n_queued--;
+	memstore_run(&r.store, job);
+	r.store.fail = -ENOSPC;
+	r.store.hooks.done(job, r.store.hooks.arg);
+	rig_pump(&r);
+	ck_assert_int_eq(mapper_hosts(rig_mapper(&r), &line, 1), 0);
+	pass_time(&r, 5000);
+	pass_time(&r, 5000);
+	ck_assert_uint_eq(in_force(&r), 0);
+	/* At most one change a second while it fails. */
+	pass_time(&r, 10);
+	ck_assert_uint_eq(r.store.n_queued, 0);
+	r.store.fail = 0;
+	pass_time(&r, 1000);
+	pass_time(&r, 1000);
+	ck_assert_uint_eq(in_force(&r), 6);
+	ck_assert_int_eq(held(c, "a", hash_of(1, 5), 5), MSG_ACK);
+	rig_fini(&r);
+}
+END_TEST
+
 RUN_TESTS("sources", test_silent, test_intervals, test_conflicts, test_removed,
-	test_removed_meanwhile, test_removal_not_stored, test_bound)
+	test_removed_meanwhile, test_removal_not_stored, test_bound,
+	test_started_again, test_refused_for_settings,
+	test_first_set_not_stored, test_less_room, test_tried_again)
