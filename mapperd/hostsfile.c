@@ -2,7 +2,8 @@
 /*
  * Invariant: `seen` is the state of the file (which one, how long, how old)
  * that was handed over last; another state is read again. Changes settle for
- * SETTLE_MS first, so that a file being written is read once, whole.
+ * SETTLE_MS first, so that a file being written is read once, whole; one that
+ * is written without end is read all the same.
  */
 #include "mapperd/hostsfile.h"
 
@@ -21,8 +22,10 @@
 #include "libipref/log.h"
 
 #define SETTLE_MS    200
+#define SETTLE_MAX   2000 /* ms after the first change that is not read */
+#define GONE_MS	     2000
 #define LOOK_S	     2
-#define FILE_MAX     (256 << 20) /* bytes */
+#define FILE_MAX     (32 << 20) /* bytes: read and parsed in one go */
 #define LINES_LOGGED 50
 
 struct parse {
@@ -191,12 +194,14 @@ hostsfile_parse(struct hostsfile_set *out, const char *name, const char *text,
 	int err = 0;
 
 	*out = (struct hostsfile_set){0};
-	for (; !err && text < end && out->lines < HOSTSFILE_LINES_MAX;
-		text = nl + 1) {
+	for (; !err && text < end; text = nl + 1) {
 		nl = memchr(text, '\n', (size_t)(end - text));
 		if (!nl)
 			nl = end;
-		err = parse_line(&p, text, (size_t)(nl - text), ++out->lines);
+		err = ++out->lines > HOSTSFILE_LINES_MAX
+			      ? -E2BIG
+			      : parse_line(&p, text, (size_t)(nl - text),
+					out->lines);
 	}
 	if (err) {
 		free(out->recs);
@@ -228,6 +233,8 @@ struct hostsfile {
 	int inotify;
 	struct event *changed, *settle, *look; /* owned */
 	bool read_any;
+	uint64_t gone_since;	/* now_ms(): it is not there; 0: it is */
+	uint64_t changed_since; /* of what is not read yet; 0: nothing */
 	struct file_state seen;
 	struct hostsfile_stats stats;
 };
@@ -308,39 +315,76 @@ hand_over(struct hostsfile *h, const char *text, size_t len)
 	free(set.recs);
 }
 
+/* An open file and its state: 0 or an errno; *fd is closed by the caller when
+ * it is not negative. */
+static int
+open_file(const struct hostsfile *h, int *fd, struct file_state *now)
+{
+	struct stat st;
+
+	*fd = open(h->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*fd < 0 || fstat(*fd, &st) < 0)
+		return errno;
+	*now = state_of(&st);
+	return S_ISREG(st.st_mode) ? 0 : EINVAL;
+}
+
+static void
+wait_ms(struct event *timer, unsigned ms)
+{
+	const struct timeval tv = {ms / 1000, ms % 1000 * 1000};
+
+	event_add(timer, &tv);
+}
+
+/* A file that is not there: true as long as it may come back at once. */
+static bool
+is_being_replaced(struct hostsfile *h)
+{
+	uint64_t now = now_ms();
+
+	if (!h->gone_since)
+		h->gone_since = now;
+	if (now - h->gone_since >= GONE_MS)
+		return false;
+	wait_ms(h->settle, (unsigned)(h->gone_since + GONE_MS - now));
+	return true;
+}
+
+/* Said once for each state of the file. */
+static void
+say_unreadable(struct hostsfile *h, int err, bool again)
+{
+	h->stats.failures++;
+	if (!again)
+		log_err_errno(err,
+			"%s: can't be read, what it said last serves", h->path);
+}
+
 /* Reads the file when it is another than it was (or with force). */
 static void
 read_file(struct hostsfile *h, bool force)
 {
 	struct file_state now = {0};
-	struct stat st;
 	char *text = NULL;
 	size_t len = 0;
-	int fd = open(h->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int err = fd < 0 ? errno : 0;
+	int fd, err = open_file(h, &fd, &now);
+	bool same = h->read_any && same_state(&now, &h->seen) && !force;
 
-	if (fd >= 0 && fstat(fd, &st) < 0)
-		err = errno;
-	else if (fd >= 0)
-		now = state_of(&st);
-	if (!force && h->read_any && !err && same_state(&now, &h->seen))
+	h->changed_since = 0;
+	if (err != ENOENT)
+		h->gone_since = 0;
+	if (same && (!err || err == ENOENT))
 		goto out;
-	if (err == ENOENT && h->read_any && !h->seen.there && !force)
+	if (err == ENOENT && is_being_replaced(h))
 		goto out;
-	if (!err && !S_ISREG(st.st_mode))
-		err = EINVAL;
 	if (!err) {
-		text = read_all(fd, (size_t)st.st_size, &len);
+		text = read_all(fd, (size_t)now.size, &len);
 		err = text ? 0 : errno;
 	}
 	h->stats.there = now.there;
 	if (err && err != ENOENT) {
-		/* Said once for each state of the file. */
-		if (!h->read_any || !same_state(&now, &h->seen) || force)
-			log_err_errno(err,
-				"%s: can't be read, what it said last serves",
-				h->path);
-		h->stats.failures++;
+		say_unreadable(h, err, same);
 	} else {
 		if (err)
 			log_notice("%s: is not there", h->path);
@@ -366,9 +410,12 @@ on_settled(evutil_socket_t fd, short what, void *arg)
 static void
 settle(struct hostsfile *h)
 {
-	const struct timeval tv = {0, SETTLE_MS * 1000};
+	uint64_t now = now_ms();
 
-	event_add(h->settle, &tv);
+	if (!h->changed_since)
+		h->changed_since = now;
+	if (now - h->changed_since < SETTLE_MAX)
+		wait_ms(h->settle, SETTLE_MS);
 }
 
 /* Whether one of these inotify events names our file. */

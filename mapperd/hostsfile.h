@@ -6,7 +6,8 @@
  * Watched by inotify on its directory (so replacing it by rename, and its
  * coming and going are seen), and looked at every two seconds besides (for what
  * a directory does not tell: links, mounts). A file that can't be read changes
- * nothing; one that is gone lists nobody.
+ * nothing; one that has been gone for two seconds lists nobody: editors and
+ * tools that replace it by removing it first withdraw no host.
  */
 #ifndef MAPPERD_HOSTSFILE_H
 #define MAPPERD_HOSTSFILE_H
@@ -24,8 +25,8 @@ struct hostsfile_set {
 };
 
 /* What text (of a file called name) says under the rules; lines that are broken
- * or overruled by later ones are logged with name and number. 0 or -ENOMEM;
- * recs are the caller's to free. */
+ * or overruled by later ones are logged with name and number. 0, -ENOMEM, or
+ * -E2BIG: too many lines; recs are the caller's to free. */
 int hostsfile_parse(struct hostsfile_set *out, const char *name,
 	const char *text, size_t len, const struct host_rules *rules) MUSTCHECK;
 

@@ -4,6 +4,7 @@
  */
 #include <event2/event.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mapperd/hostsfile.h"
@@ -277,4 +278,104 @@ START_TEST(test_watched)
 }
 END_TEST
 
-RUN_TESTS("hostsfile", test_captured, test_lines, test_allotted, test_watched)
+/* Tools that remove the file before they write it anew: no host is withdrawn,
+ * so the references that we allotted stay. The same at a start. */
+START_TEST(test_replaced_slowly)
+{
+	static struct rig r;
+	struct watch w = {.rig = &r};
+	struct host_rules rules = {
+		prefix_of("10.240.0.0/12"), 4, addr_of("192.0.2.1")};
+	struct addr ip = addr_of("192.168.1.1");
+	char dir[] = "/tmp/ipref-hosts-XXXXXX", path[64];
+	const struct entries *es;
+	struct hostsfile *h;
+	struct ref ref;
+	int start;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/hosts", dir);
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	es = mapper_entries(rig_mapper(&r));
+	w.base = event_base_new();
+	write_file(path, "192.168.1.1 a #= pub\n");
+	h = hostsfile_new(w.base, path, &rules, rig_mapper(&r));
+	wait_for(&w, 1);
+	ref = entries_by_ip(es, &ip)->key.ref;
+	for (start = 0; start < 2; start++) {
+		ck_assert_int_eq(unlink(path), 0);
+		if (start) {
+			hostsfile_free(h);
+			h = hostsfile_new(w.base, path, &rules, rig_mapper(&r));
+		} else {
+			hostsfile_reload(h);
+		}
+		rig_pump(&r);
+		ck_assert_uint_eq(es->n[ENTRY_LOCAL], 1 + (size_t)start);
+		write_file(path, start ? "192.168.1.1 a #= pub\n"
+				       : "192.168.1.1 a #= pub\n"
+					 "192.168.1.2 b #= pub 6\n");
+		wait_for(&w, start ? 1 : 2);
+		ck_assert(ref_eq(&entries_by_ip(es, &ip)->key.ref, &ref));
+	}
+	hostsfile_free(h);
+	event_base_free(w.base);
+	rig_fini(&r);
+	unlink(path);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+/* What can't be read changes nothing; then it can. */
+START_TEST(test_unreadable)
+{
+	static struct rig r;
+	struct watch w = {.rig = &r};
+	struct host_rules rules = {
+		prefix_of("10.240.0.0/12"), 4, addr_of("192.0.2.1")};
+	char dir[] = "/tmp/ipref-hosts-XXXXXX", path[64];
+	struct hostsfile *h;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/hosts", dir);
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	w.base = event_base_new();
+	write_file(path, "192.168.1.1 a #= pub 5\n");
+	h = hostsfile_new(w.base, path, &rules, rig_mapper(&r));
+	wait_for(&w, 1);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkdir(path, 0700), 0); /* no regular file */
+	hostsfile_reload(h);
+	rig_pump(&r);
+	ck_assert_uint_eq(hostsfile_stats(h)->failures, 1);
+	ck_assert_uint_eq(mapper_entries(rig_mapper(&r))->n[ENTRY_LOCAL], 1);
+	ck_assert_int_eq(rmdir(path), 0);
+	write_file(path, "192.168.1.1 a #= pub 5\n192.168.1.2 b #= pub 6\n");
+	wait_for(&w, 2);
+	hostsfile_free(h);
+	event_base_free(w.base);
+	rig_fini(&r);
+	unlink(path);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+START_TEST(test_too_long)
+{
+	struct host_rules rules = {
+		prefix_of("10.240.0.0/12"), 4, addr_of("192.0.2.1")};
+	size_t n = HOSTSFILE_LINES_MAX + 1;
+	char *text = malloc(n);
+	struct hostsfile_set set;
+
+	memset(text, '\n', n);
+	ck_assert_int_eq(hostsfile_parse(&set, "x", text, n, &rules), -E2BIG);
+	ck_assert_int_eq(hostsfile_parse(&set, "x", text, n - 1, &rules), 0);
+	ck_assert_uint_eq(set.n, 0);
+	free(set.recs);
+	free(text);
+}
+END_TEST
+
+RUN_TESTS("hostsfile", test_captured, test_lines, test_allotted, test_watched,
+	test_replaced_slowly, test_unreadable, test_too_long)
