@@ -15,9 +15,9 @@ loading_init(struct mapper *m)
 {
 	static const struct source hosts = {"", ""};
 
-	/* The bound is looked at when a change is made up; what is under way
-	 * then must find room, or memory would lag behind the disk. */
-	entries_init(&m->entries, m->cfg.max_entries + ASKS_MAX + RECORDS_MAX);
+	/* The settings' bound is looked at when a change is made up; what is
+	 * stored must find room, or memory would lag behind the disk. */
+	entries_init(&m->entries, ENTRIES_MAX);
 	entries_load(&m->entries);
 	hostset_init(&m->sets);
 	change_init(&m->misfits);
@@ -261,27 +261,38 @@ start_suspect(struct mapper *m)
 			(since + wait - m->started) / 60000 + 1);
 }
 
+static void
+say_too_many(const struct mapper *m)
+{
+	size_t n = m->entries.n[ENTRY_REMOTE] > m->entries.n[ENTRY_LOCAL]
+			   ? m->entries.n[ENTRY_REMOTE]
+			   : m->entries.n[ENTRY_LOCAL];
+
+	if (n > m->cfg.max_entries)
+		log_warn("store: %zu mappings are more than max-mappings, %zu: "
+			 "all are served, and none is made before there are "
+			 "fewer",
+			n, m->cfg.max_entries);
+}
+
 int
 mapper_start(struct mapper *m, struct store *store)
 {
-	struct host_source *s;
-	size_t i;
 	int err;
 
 	m->store = store;
 	m->revision = store->revision;
 	m->started = m->saved_at = mapper_now(m);
 	change_fini(&m->removed);
-	for (i = 0; i < m->sets.n; i++) {
-		s = m->sets.sources[i];
-		if (s->stage_open)
-			s->drop_at = m->started + m->cfg.stage_ms;
-	}
 	err = entries_loaded(&m->entries);
 	if (!err)
 		err = start_blocks(m);
 	if (err)
 		return err;
 	start_suspect(m);
-	return fix_misfits(m);
+	say_too_many(m);
+	err = fix_misfits(m);
+	if (!err)
+		sets_start(m);
+	return err;
 }

@@ -8,6 +8,9 @@
 
 #define ASK_TRIES_MAX 5 /* then the store or we are out of our minds */
 #define ASKS_MAX      65536
+/* In memory. What is made is bounded by the settings; what is stored is served
+ * also when it is more. */
+#define ENTRIES_MAX (UINT32_C(1) << 28)
 
 TAILQ_HEAD(ask_list, ask);
 
@@ -141,7 +144,9 @@ void lease_keep_all(struct mapper *m, const struct change *c);
 /* The slice of leases that have ended; starts a job when there are any. */
 void lease_expire(struct mapper *m);
 
-/* sets.c */
+/* sets.c, sources.c */
+/* What is loaded of sources is looked at; mapper.started is set. */
+void sets_start(struct mapper *m);
 void sets_hash(struct mapper *m, const struct ask *a);
 /* A batch or set job is done: what waited for it goes on. */
 void sets_done(struct mapper *m, struct job *j);
