@@ -14,7 +14,7 @@
 
 #include "libipref/conn.h"
 #include "libipref/log.h"
-#include "mapperd/mapperd.h"
+#include "mapperd/pages.h"
 
 #define RING_MAX 65536 /* changed entries kept for followers */
 
@@ -47,6 +47,14 @@ on_feeding(void *arg)
 }
 
 static void
+on_published(uint64_t revision, const struct change *c, void *arg)
+{
+	const struct mapperd *d = arg;
+
+	watch_published(d->watch, revision, c);
+}
+
+static void
 stop_store(struct daemon *daemon)
 {
 	struct mapperd *d = daemon->state;
@@ -56,6 +64,8 @@ stop_store(struct daemon *daemon)
 	d->store = NULL;
 	server_free(d->server);
 	d->server = NULL;
+	watch_free(d->watch);
+	d->watch = NULL;
 }
 
 static int
@@ -67,6 +77,7 @@ start_store(struct daemon *daemon)
 		.mapper = settings_mapper(conf),
 		.ring_max = RING_MAX,
 		.now = clock_ms,
+		.published = on_published,
 		.feeding = on_feeding,
 		.fatal = on_fatal,
 		.arg = d,
@@ -195,6 +206,7 @@ start_listen(struct daemon *daemon)
 		log_err("server: no memory");
 		return -ENOMEM;
 	}
+	d->watch = watch_new(d);
 	status_add(d);
 	return 0;
 }

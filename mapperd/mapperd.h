@@ -14,13 +14,14 @@ struct mapperd {
 	struct store *store;
 	struct hostsfile *hosts;
 	struct listen *listen;
-	bool made_socket; /* it was not handed over by systemd */
-	gid_t group;	  /* of the mapper socket */
+	struct watch *watch; /* who watches; NULL: not yet */
+	bool made_socket;    /* it was not handed over by systemd */
+	gid_t group;	     /* of the mapper socket */
 	struct daemon *daemon;
 };
 
-/* Adds our pages to the control socket: members of /status, /metrics, and
- * /mappings. Once everything runs. */
+/* Adds our pages to the control socket, once everything runs: members of
+ * /status, /metrics, and those of pages.h. */
 void status_add(struct mapperd *d);
 
 #endif

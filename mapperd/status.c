@@ -1,33 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What mapperd shows at its control socket. */
-#include <event2/buffer.h>
+/* mapperd's part of /status. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "libipref/ctl.h"
-#include "mapperd/mapperd.h"
+#include "mapperd/pages.h"
 
 static json_t *
 number(uint64_t n)
 {
 	return json_integer((json_int_t)n);
-}
-
-static json_t *
-text_addr(const struct addr *a)
-{
-	char buf[ADDR_TEXT_MAX];
-
-	return json_string(addr_format(a, buf));
-}
-
-static json_t *
-text_ref(const struct ref *r)
-{
-	char buf[REF_TEXT_MAX];
-
-	return json_string(ref_format(r, buf));
 }
 
 static json_t *
@@ -37,6 +19,7 @@ status_store(void *arg)
 	struct store_stats st;
 	char identity[17];
 	json_t *o = json_object();
+	uint64_t left;
 
 	if (!d->store)
 		return o;
@@ -56,6 +39,10 @@ status_store(void *arg)
 	json_object_set_new(o, "degraded", json_boolean(st.degraded));
 	json_object_set_new(o, "reason",
 		st.degraded ? json_string(st.reason) : json_null());
+	json_object_set_new(o, "checking", json_boolean(st.checking));
+	left = pages_suspect_ms(d);
+	json_object_set_new(o, "suspect_seconds",
+		left ? number((left + 999) / 1000) : json_null());
 	return o;
 }
 
@@ -79,8 +66,42 @@ status_mappings(void *arg)
 	json_object_set_new(o, "caused_by_peers", number(a.taken_peer));
 	json_object_set_new(o, "gone", number(a.gone));
 	json_object_set_new(o, "gone_references", number(a.gone_refs));
+	json_object_set_new(o, "tentative", number(a.tentative));
+	json_object_set_new(o, "tentative_gone", number(a.tentative_gone));
+	json_object_set_new(o, "blocks", number(a.blocks));
+	json_object_set_new(o, "blocks_held", number(a.blocks_held));
 	json_object_set_new(
 		o, "expiring", json_boolean(mapper_stats(m)->expiring));
+	return o;
+}
+
+/* What has been done since the start. */
+static json_t *
+status_done(void *arg)
+{
+	const struct mapperd *d = arg;
+	const struct mapper_stats *st = mapper_stats(server_mapper(d->server));
+	const struct {
+		const char *name;
+		uint64_t n;
+	} rows[] = {
+		{"made", st->made},
+		{"expired", st->expired},
+		{"sets", st->sets},
+		{"refused_records", st->refused_records},
+		{"conflicts", st->conflicts},
+		{"tentative_made", st->tentative_made},
+		{"tentative_ended", st->tentative_ended},
+		{"promoted", st->promoted},
+		{"promotions_refused", st->promotions_refused},
+		{"held", st->held},
+		{"not_held", st->not_held},
+	};
+	json_t *o = json_object();
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		json_object_set_new(o, rows[i].name, number(rows[i].n));
 	return o;
 }
 
@@ -162,229 +183,6 @@ status_clients(void *arg)
 	return o;
 }
 
-static void
-metrics_requests(struct ctl_metrics *m, const struct mapper_stats *st)
-{
-	char label[64];
-	size_t i;
-
-	ctl_metric(m, "ipref_mapperd_requests_total", CTL_COUNTER,
-		"Questions and sets that clients sent, by message.");
-	for (i = 0; i < MSG_N_CMDS; i++) {
-		if (!st->asked[i])
-			continue;
-		snprintf(label, sizeof(label), "message=\"%s\"",
-			msg_cmd_name((uint8_t)i));
-		ctl_sample(m, label, st->asked[i]);
-	}
-	ctl_metric(m, "ipref_mapperd_answers_total", CTL_COUNTER,
-		"Answers, by result.");
-	for (i = 0; i < ASK_N_RESULTS; i++) {
-		snprintf(label, sizeof(label), "result=\"%s\"",
-			ask_result_text((enum ask_result)i));
-		ctl_sample(m, label, st->results[i]);
-	}
-}
-
-static void
-metrics_packets(struct ctl_metrics *m, const struct mapperd *d)
-{
-	const struct conn_stats *c = listen_stats(d->listen);
-	char label[96];
-	size_t i;
-
-	ctl_metric(m, "ipref_mapperd_packets_refused_total", CTL_COUNTER,
-		"Packets that are no messages, by reason.");
-	for (i = 1; i < MSG_N_ERRORS; i++) {
-		snprintf(label, sizeof(label), "reason=\"%s\"",
-			msg_error_text((enum msg_error)i));
-		ctl_sample(m, label, c->refused[i]);
-	}
-	ctl_sample(m, "reason=\"truncated\"", c->truncated);
-}
-
-struct metric {
-	const char *name; /* without "ipref_mapperd_" */
-	enum ctl_kind kind;
-	const char *help;
-	uint64_t value;
-};
-
-static void
-put_metrics(struct ctl_metrics *m, const struct metric *rows, size_t n)
-{
-	char name[96];
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "ipref_mapperd_%s", rows[i].name);
-		ctl_metric(m, name, rows[i].kind, rows[i].help);
-		ctl_sample(m, NULL, rows[i].value);
-	}
-}
-
-static void
-metrics_mappings(struct ctl_metrics *m, const struct mapperd *d)
-{
-	struct mapper *mapper = server_mapper(d->server);
-	const struct entries *es = mapper_entries(mapper);
-	const struct mapper_stats *st = mapper_stats(mapper);
-	struct allot_stats a;
-
-	mapper_allot_stats(mapper, &a);
-	const struct metric rows[] = {
-		{"remote_mappings", CTL_GAUGE, "Remote hosts with an address.",
-			es->n[ENTRY_REMOTE]},
-		{"local_mappings", CTL_GAUGE, "References of local hosts.",
-			es->n[ENTRY_LOCAL]},
-		{"pool_taken", CTL_GAUGE, "Allotted addresses in use.",
-			a.taken},
-		{"pool_gone", CTL_GAUGE,
-			"Addresses that have ended and are remembered.",
-			a.gone},
-		{"mappings_made_total", CTL_COUNTER, "Dynamic mappings made.",
-			st->made},
-		{"mappings_expired_total", CTL_COUNTER,
-			"Dynamic mappings whose lease has ended.", st->expired},
-		{"sets_applied_total", CTL_COUNTER,
-			"Sets of hosts put in force.", st->sets},
-		{"records_refused_total", CTL_COUNTER,
-			"Records of sets that were not taken.",
-			st->refused_records},
-		{"conflicts_total", CTL_COUNTER,
-			"Records whose reference another source leads "
-			"elsewhere.",
-			st->conflicts},
-		{"revision", CTL_GAUGE, "Number of the last change.",
-			mapper_revision(mapper)},
-	};
-
-	put_metrics(m, rows, ARRAY_LEN(rows));
-	metrics_requests(m, st);
-}
-
-static void
-metrics_store(struct ctl_metrics *m, const struct mapperd *d)
-{
-	struct store_stats st;
-
-	store_stats(d->store, &st);
-	const struct metric rows[] = {
-		{"store_commits_total", CTL_COUNTER, "Transactions written.",
-			st.commits},
-		{"store_failures_total", CTL_COUNTER,
-			"Transactions that could not be written.", st.failures},
-		{"store_queued", CTL_GAUGE, "Changes that wait for the disk.",
-			st.queued},
-		{"store_degraded", CTL_GAUGE,
-			"1 while the store can't be written.", st.degraded},
-	};
-
-	put_metrics(m, rows, ARRAY_LEN(rows));
-}
-
-static void
-metrics_clients(struct ctl_metrics *m, const struct mapperd *d)
-{
-	const struct server_stats *st = server_stats(d->server);
-	const struct metric rows[] = {
-		{"clients", CTL_GAUGE, "Connections.",
-			server_clients(d->server)},
-		{"followers", CTL_GAUGE, "Connections that follow the feed.",
-			feed_followers(server_feed(d->server))},
-		{"connects_total", CTL_COUNTER, "Connections taken.",
-			st->connects},
-		{"clients_turned_away_total", CTL_COUNTER,
-			"Connections above the bound.", st->turned_away},
-		{"clients_dropped_total", CTL_COUNTER,
-			"Connections ended because they did not read.",
-			listen_stats(d->listen)->overflows},
-		{"requests_forbidden_total", CTL_COUNTER,
-			"Requests that their user may not make.",
-			st->forbidden},
-		{"messages_unexpected_total", CTL_COUNTER,
-			"Messages that nobody sends to a mapper.",
-			st->refused_cmd},
-	};
-
-	put_metrics(m, rows, ARRAY_LEN(rows));
-	metrics_packets(m, d);
-}
-
-static void
-metrics(struct ctl_metrics *m, void *arg)
-{
-	metrics_mappings(m, arg);
-	metrics_store(m, arg);
-	metrics_clients(m, arg);
-}
-
-static json_t *
-owner_name(const struct mapperd *d, uint32_t owner)
-{
-	const struct host_source *s =
-		hostset_by_id(mapper_sources(server_mapper(d->server)), owner);
-	char text[SOURCE_TEXT_MAX];
-
-	if (owner == OWNER_MAPPER)
-		return json_string("mapper");
-	if (owner == OWNER_HOSTS)
-		return json_string("hosts file");
-	return s ? json_string(source_format(&s->name, text)) : json_null();
-}
-
-static json_t *
-mapping_object(const struct mapperd *d, const struct entry *e, uint64_t now)
-{
-	bool remote = e->kind == ENTRY_REMOTE;
-	uint64_t left = e->expires > now ? e->expires - now : 0;
-	const struct mapperd_conf *conf = d->daemon->settings;
-	const struct addr *gw = !remote && entry_key_own(&e->key)
-					? &conf->common.gateway_pub
-					: &e->key.gw;
-	json_t *j = json_object();
-
-	json_object_set_new(
-		j, "kind", json_string(remote ? "remote" : "local"));
-	json_object_set_new(j, remote ? "ea" : "ip", text_addr(&e->addr));
-	json_object_set_new(j, "gw", text_addr(gw));
-	json_object_set_new(j, "ref", text_ref(&e->key.ref));
-	json_object_set_new(j, "owner", owner_name(d, e->owner));
-	json_object_set_new(
-		j, "name", e->name ? json_string(e->name) : json_null());
-	json_object_set_new(
-		j, "listed", json_boolean(e->owner != OWNER_MAPPER));
-	json_object_set_new(j, "expires_seconds",
-		e->expires ? number(left / 1000) : json_null());
-	json_object_set_new(j, "age_seconds",
-		number(now > e->made ? (now - e->made) / 1000 : 0));
-	json_object_set_new(j, "revision", number(e->born));
-	return j;
-}
-
-/* One object per line, written as we go: a million of them need no tree. */
-static int
-page_mappings(const char *query, struct evbuffer *body, void *arg)
-{
-	const struct mapperd *d = arg;
-	struct mapper *m = server_mapper(d->server);
-	uint64_t now = mapper_now(m);
-	const char *before = "[\n";
-	const struct entry *e;
-
-	(void)query;
-	TAILQ_FOREACH(e, &mapper_entries(m)->all, all)
-	{
-		evbuffer_add(body, before, strlen(before));
-		ctl_put_json(body, mapping_object(d, e, now));
-		before = ",\n";
-	}
-	if (*before == '[')
-		evbuffer_add(body, before, 1);
-	evbuffer_add(body, "]\n", 2);
-	return 200;
-}
-
 void
 status_add(struct mapperd *d)
 {
@@ -392,9 +190,13 @@ status_add(struct mapperd *d)
 
 	ctl_add_status(ctl, "store", status_store, d);
 	ctl_add_status(ctl, "mappings", status_mappings, d);
+	ctl_add_status(ctl, "since_start", status_done, d);
 	ctl_add_status(ctl, "sources", status_sources, d);
 	ctl_add_status(ctl, "hosts_file", status_hosts_file, d);
 	ctl_add_status(ctl, "clients", status_clients, d);
-	ctl_add_metrics(ctl, metrics, d);
-	ctl_add_page(ctl, "/mappings", "application/json", page_mappings, d);
+	ctl_add_metrics(ctl, metrics_show, d);
+	pages_add(d);
+	commands_add(d);
+	if (d->watch)
+		watch_add(d->watch);
 }
