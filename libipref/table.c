@@ -10,6 +10,11 @@
  *    with age.
  * 3. Only the hash of a slot decides where it may sit; keys are read for
  *    hashing once and for comparing when the whole 32-bit hash is equal.
+ * 4. Growing doubles the slots and moves the objects little by little: each put
+ *    moves some out of the `old` slots, whole runs at a time, so that 2. holds
+ *    there too, and nobody waits for millions of them. An object is in one of
+ *    the two; new ones go to the new slots. All are moved before the table
+ *    grows again: that takes more puts than there are old slots to move.
  *
  * Keys come from outsiders. The hash is SipHash-1-3 (Aumasson and Bernstein's
  * SipHash with one round per word and three at the end) under a secret seed.
@@ -23,6 +28,7 @@
 #include <sys/random.h>
 
 #define SLOTS_MIN 8
+#define MOVE_STEP 64 /* old slots emptied by one put, to the end of a run */
 
 static uint64_t
 rotl(uint64_t v, unsigned by)
@@ -124,26 +130,39 @@ void
 table_fini(struct table *t)
 {
 	free(t->slots);
-	t->slots = NULL;
-	t->n_slots = 0;
+	free(t->old);
+	t->slots = t->old = NULL;
+	t->n_slots = t->n_old = 0;
 	t->n = 0;
 }
 
-/* The slot of the object with this key, or the free one where it would go.
- * There must be slots. */
+/* The slot of the object with this key among n_slots > 0 of them, or the free
+ * one where it would go. */
 static struct table_slot *
-find_slot(const struct table *t, const void *key, uint32_t hash)
+probe(const struct table *t, struct table_slot *slots, size_t n_slots,
+	const void *key, uint32_t hash)
 {
-	size_t mask = t->n_slots - 1;
+	size_t mask = n_slots - 1;
 	size_t i = hash & mask;
 
-	while (t->slots[i].obj) {
-		if (t->slots[i].hash == hash &&
-			!memcmp(key_of(t, t->slots[i].obj), key, t->key_len))
+	while (slots[i].obj) {
+		if (slots[i].hash == hash &&
+			!memcmp(key_of(t, slots[i].obj), key, t->key_len))
 			break;
 		i = (i + 1) & mask;
 	}
-	return &t->slots[i];
+	return &slots[i];
+}
+
+/* The slot of the object with this key, or a free one. There must be slots. */
+static struct table_slot *
+find_slot(const struct table *t, const void *key, uint32_t hash)
+{
+	struct table_slot *slot = probe(t, t->slots, t->n_slots, key, hash);
+
+	if (!slot->obj && t->old)
+		slot = probe(t, t->old, t->n_old, key, hash);
+	return slot;
 }
 
 void *
@@ -154,30 +173,61 @@ table_get(const struct table *t, const void *key)
 	return find_slot(t, key, key_hash(t, key))->obj;
 }
 
+/* Into the first free slot from the one that the hash names. */
+static void
+place(struct table *t, struct table_slot what)
+{
+	size_t mask = t->n_slots - 1;
+	size_t i = what.hash & mask;
+
+	while (t->slots[i].obj)
+		i = (i + 1) & mask;
+	t->slots[i] = what;
+}
+
+/* Empties so many old slots, and then to the end of a run. */
+static void
+move_old(struct table *t, size_t n)
+{
+	size_t end = t->first_old + t->n_old;
+	struct table_slot *slot;
+
+	for (; t->old && t->moved < end; t->moved++) {
+		slot = &t->old[t->moved & (t->n_old - 1)];
+		if (n > 0)
+			n--;
+		else if (!slot->obj)
+			return;
+		if (slot->obj)
+			place(t, *slot);
+		*slot = (struct table_slot){0};
+	}
+	free(t->old);
+	t->old = NULL;
+	t->n_old = 0;
+}
+
 static int MUSTCHECK
 grow(struct table *t)
 {
 	size_t n_slots = t->n_slots ? t->n_slots * 2 : SLOTS_MIN;
-	size_t mask = n_slots - 1;
 	struct table_slot *slots;
-	size_t i, to;
 
 	if (n_slots < t->n_slots)
 		return -ENOMEM;
 	slots = calloc(n_slots, sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
-	for (i = 0; i < t->n_slots; i++) {
-		if (!t->slots[i].obj)
-			continue;
-		to = t->slots[i].hash & mask;
-		while (slots[to].obj)
-			to = (to + 1) & mask;
-		slots[to] = t->slots[i];
-	}
-	free(t->slots);
+	move_old(t, t->n_old);
+	t->old = t->slots;
+	t->n_old = t->n_slots;
 	t->slots = slots;
 	t->n_slots = n_slots;
+	/* Between two runs. */
+	t->first_old = 0;
+	while (t->old && t->old[t->first_old].obj)
+		t->first_old++;
+	t->moved = t->first_old;
 	return 0;
 }
 
@@ -197,7 +247,8 @@ table_put(struct table *t, void *obj)
 		if (rc < 0)
 			return rc;
 	}
-	*find_slot(t, key, hash) = (struct table_slot){obj, hash};
+	move_old(t, MOVE_STEP);
+	place(t, (struct table_slot){obj, hash});
 	t->n++;
 	return 0;
 }
@@ -205,47 +256,61 @@ table_put(struct table *t, void *obj)
 /* Moves back into the hole what may not lie behind it (invariant 2), until the
  * hole is at the end of a run. */
 static void
-close_hole(struct table *t, size_t hole)
+close_hole(struct table_slot *slots, size_t n_slots, size_t hole)
 {
-	size_t mask = t->n_slots - 1;
+	size_t mask = n_slots - 1;
 	size_t i, home;
 
-	for (i = (hole + 1) & mask; t->slots[i].obj; i = (i + 1) & mask) {
-		home = t->slots[i].hash & mask;
+	for (i = (hole + 1) & mask; slots[i].obj; i = (i + 1) & mask) {
+		home = slots[i].hash & mask;
 		/* Its way from home leads past the hole. */
 		if (((i - home) & mask) >= ((i - hole) & mask)) {
-			t->slots[hole] = t->slots[i];
+			slots[hole] = slots[i];
 			hole = i;
 		}
 	}
-	t->slots[hole] = (struct table_slot){0};
+	slots[hole] = (struct table_slot){0};
+}
+
+/* Removes the object with this key from these slots, if it is there. */
+static void *
+take(const struct table *t, struct table_slot *slots, size_t n_slots,
+	const void *key, uint32_t hash)
+{
+	struct table_slot *slot = probe(t, slots, n_slots, key, hash);
+	void *obj = slot->obj;
+
+	if (obj)
+		close_hole(slots, n_slots, (size_t)(slot - slots));
+	return obj;
 }
 
 void *
 table_del(struct table *t, const void *key)
 {
-	struct table_slot *slot;
+	uint32_t hash = key_hash(t, key);
 	void *obj;
 
 	if (!t->n)
 		return NULL;
-	slot = find_slot(t, key, key_hash(t, key));
-	obj = slot->obj;
-	if (!obj)
-		return NULL;
-	close_hole(t, (size_t)(slot - t->slots));
-	t->n--;
+	obj = take(t, t->slots, t->n_slots, key, hash);
+	if (!obj && t->old)
+		obj = take(t, t->old, t->n_old, key, hash);
+	t->n -= obj != NULL;
 	return obj;
 }
 
 void *
 table_next(const struct table *t, size_t *pos)
 {
-	while (*pos < t->n_slots) {
-		void *obj = t->slots[(*pos)++].obj;
+	const struct table_slot *slot;
+	size_t i;
 
-		if (obj)
-			return obj;
+	while (*pos < t->n_slots + t->n_old) {
+		i = (*pos)++;
+		slot = i < t->n_slots ? &t->slots[i] : &t->old[i - t->n_slots];
+		if (slot->obj)
+			return slot->obj;
 	}
 	return NULL;
 }

@@ -4,8 +4,9 @@
  *
  * The table stores pointers; each object carries its key at the same offset.
  * It owns none of the objects and never copies one. Open addressing, at most
- * 3/4 full, grows by itself up to its bound; hashing is keyed by a random seed,
- * so that outsiders can't choose colliding keys. Not for sharing by threads.
+ * 3/4 full, grows by itself up to its bound, a little with each put; hashing is
+ * keyed by a random seed, so that outsiders can't choose colliding keys. Not
+ * for sharing by threads.
  */
 #ifndef LIBIPREF_TABLE_H
 #define LIBIPREF_TABLE_H
@@ -20,9 +21,12 @@ struct table_slot {
 struct table {
 	struct table_slot *slots; /* owned; a power of two of them, or NULL */
 	size_t n_slots;
-	size_t n;	/* objects held */
-	size_t max;	/* bound */
-	size_t key_off; /* where an object keeps its key */
+	struct table_slot *old; /* owned; half as many, while it grows */
+	size_t n_old;
+	size_t first_old, moved; /* of old: where moving began, has come to */
+	size_t n;		 /* objects held */
+	size_t max;		 /* bound */
+	size_t key_off;		 /* where an object keeps its key */
 	size_t key_len;
 	uint64_t seed[2];
 };

@@ -256,6 +256,59 @@ START_TEST(test_remove_while_walking)
 }
 END_TEST
 
+/* While the objects move to the new slots, a few with each put, each is found,
+ * walked over and removed wherever it is. */
+START_TEST(test_grows_bit_by_bit)
+{
+	static struct thing things[THINGS];
+	static bool in[THINGS];
+	size_t i, puts = 0;
+	struct table t;
+
+	for (i = 0; i < THINGS; i++)
+		things[i] = thing_of((uint32_t)i);
+	things_init(&t, THINGS);
+	for (i = 0; i < 769; i++) { /* one more than 3/4 of 1,024 */
+		ck_assert_int_eq(table_put(&t, &things[i]), 0);
+		in[i] = true;
+	}
+	ck_assert_uint_eq(t.n_slots, 2048);
+	for (; t.old; i++, puts++) {
+		ck_assert_uint_lt(puts, 1024);
+		check_all(&t, things, in);
+		ck_assert_ptr_eq(table_del(&t, &things[puts * 7].key),
+			&things[puts * 7]);
+		in[puts * 7] = false;
+		check_all(&t, things, in);
+		ck_assert_int_eq(table_put(&t, &things[i]), 0);
+		ck_assert_int_eq(table_put(&t, &things[i]), -EEXIST);
+		in[i] = true;
+	}
+	ck_assert_uint_gt(puts, 2);
+	check_all(&t, things, in);
+	table_fini(&t);
+}
+END_TEST
+
+/* What has not moved yet is let go of, too. */
+START_TEST(test_fini_while_growing)
+{
+	static struct thing things[THINGS];
+	struct table t;
+	size_t i;
+
+	things_init(&t, THINGS);
+	for (i = 0; i < 769; i++) {
+		things[i] = thing_of((uint32_t)i);
+		ck_assert_int_eq(table_put(&t, &things[i]), 0);
+	}
+	ck_assert_ptr_nonnull(t.old);
+	table_fini(&t);
+	ck_assert_ptr_null(table_get(&t, &things[0].key));
+	ck_assert_uint_eq(count(&t), 0);
+}
+END_TEST
+
 /* Neighbouring keys, as counters and addresses are, must not make long runs:
  * at 3/4 full linear probing looks at 8.5 slots for an absent key on average
  * (Knuth, 6.4), and long runs of 500 are as good as impossible. */
@@ -283,4 +336,5 @@ END_TEST
 RUN_TESTS("table", test_empty, test_put_get_del, test_bound_of_zero,
 	test_keys_differ_in_last_byte, test_seeds_differ,
 	test_seeds_without_generator, test_random_walk,
-	test_remove_while_walking, test_hash_spreads)
+	test_remove_while_walking, test_grows_bit_by_bit,
+	test_fini_while_growing, test_hash_spreads)
