@@ -508,7 +508,7 @@ load_meta(struct sqlite_store *s)
 		saved = now; /* a new one */
 	sqlite3_finalize(st);
 	s->store.clock_offset = saved - now;
-	s->revision = s->store.revision;
+	s->revision = s->store.oldest = s->store.revision;
 	sql = sqlite3_mprintf(
 		"UPDATE meta SET clock=%lld, boot=%lld, boot_id=%Q", saved, now,
 		id);
