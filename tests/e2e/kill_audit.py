@@ -19,34 +19,43 @@ DIGESTS = 20000  # revisions whose digests are remembered
 class Copy:
     """What a follower holds: {key: (flags, born, address)}; the key is the ea,
     or context address and reference. The digest does not depend on the order;
-    digests has that of each revision that was seen whole."""
+    digests has that of each revision that was seen whole since the last
+    FEED_START."""
 
     def __init__(self):
         self.entries = {}
-        self.store = self.revision = self.digest = 0
-        self.whole = False  # a FEED_AT has closed the copy
+        self.store = self.digest = 0
+        self.revision = 0  # of the last packet: the change may not be whole
+        self.held = 0      # this one is
+        self.resumed = self.closed = False
         self.digests = {}
+
+    def start(self, store, resumed):
+        """A FEED_START was answered."""
+        self.store, self.resumed, self.closed = store, resumed, False
+        self.revision, self.digests = self.held, {}
 
     def copy(self):
         other = Copy()
         other.entries = dict(self.entries)
-        other.store, other.revision = self.store, self.revision
-        other.digest, other.whole = self.digest, self.whole
+        other.store, other.digest = self.store, self.digest
+        other.revision, other.held = self.revision, self.held
         return other
 
     def reach(self, revision):
-        if revision < self.revision:
+        gap = revision - self.revision
+        if gap < 0 or (gap > 1 and (self.resumed or self.closed)):
             raise Lie(f"revision {revision} after {self.revision}")
-        if revision == self.revision:
-            return
-        self.note()
+        if gap and (self.resumed or self.closed):
+            self.held = self.revision
+        if gap and self.closed:
+            self.note()
         self.revision = revision
 
     def note(self):
-        if self.whole:
-            self.digests[self.revision] = self.digest
-            if len(self.digests) > DIGESTS:
-                self.digests.pop(next(iter(self.digests)))
+        self.digests[self.revision] = self.digest
+        if len(self.digests) > DIGESTS:
+            self.digests.pop(next(iter(self.digests)))
 
     def apply(self, message):
         if message.cmd == mc.FEED_AT:
@@ -54,7 +63,7 @@ class Copy:
             if store != self.store:
                 raise Lie("the store has another identity")
             self.reach(revision)
-            self.whole = True
+            self.closed, self.held = True, revision
             self.note()
             return
         if message.cmd not in (mc.FEED_SET, mc.FEED_DEL):
@@ -82,35 +91,34 @@ class Copy:
 class Follower:
     """A connection that feeds a copy."""
 
-    def __init__(self, plan, copy, audit):
-        self.client = mc.Client(plan.path, timeout=audit.patience)
+    def __init__(self, plan, copy, patience):
+        self.client = mc.Client(plan.path, timeout=patience)
         try:
             self.began = time.monotonic()
-            store, revision, kind = self.client.feed_start(
-                plan.net, PUBLIC, store=copy.store, revision=copy.revision)
+            store, self.reached, kind = self.client.feed_start(
+                plan.net, PUBLIC, store=copy.store, revision=copy.held)
         except BaseException:
             self.client.close()
             raise
         if copy.store and store != copy.store:
             raise Lie("the store has another identity")
-        if revision < copy.revision:
-            raise Lie(f"revision {revision} after {copy.revision}")
-        self.resumed = kind == 1 and copy.whole
-        self.copy = copy if kind == 1 else Copy()
-        self.copy.store = store
-        self.reached = revision  # when the next FEED_AT comes
-        self.closed = False      # that has come
+        if self.reached < copy.held:
+            raise Lie(f"revision {self.reached} after {copy.held}")
+        self.resumed = kind == 1
+        self.copy = copy if self.resumed else Copy()
+        self.copy.start(store, self.resumed)
 
     def read(self, beyond=True):
         """Takes what is there, or not beyond what closes the copy."""
-        while (beyond or not self.closed) and select.select([self.client.sock], [], [], 0)[0]:
-            message = self.client.receive()
-            self.copy.apply(message)
-            if message.cmd == mc.FEED_AT:
-                if not self.closed and self.copy.revision < self.reached:
-                    raise Lie(f"a copy up to {self.copy.revision}, "
-                              f"{self.reached} was announced")
-                self.closed = True
+        while beyond or not self.copy.closed:
+            if not select.select([self.client.sock], [], [], 0)[0]:
+                return
+            closed = self.copy.closed
+            self.copy.apply(self.client.receive())
+            if self.copy.closed and not closed and \
+                    self.copy.revision < self.reached:
+                raise Lie(f"a copy up to {self.copy.revision}, {self.reached} "
+                          "was announced")
 
 
 class Audit:
@@ -213,8 +221,9 @@ class Audit:
         was the same then. (Its last change may not be whole yet.)"""
         at = full.revision
         if at in followed.digests and followed.digests[at] != full.digest:
-            raise Lie(f"at revision {at} a full copy and one that followed "
-                      f"differ: {difference(followed, full)}")
+            raise Lie(f"at revision {at} a full copy and one that followed to "
+                      f"{followed.revision} differ: "
+                      f"{difference(followed, full)}")
         return at in followed.digests or (
             followed.revision == at and followed.digest == full.digest)
 
@@ -223,9 +232,9 @@ class Audit:
         start = self.copy
         if self.old and os.urandom(1)[0] < 64:
             start = self.old.copy()
-        follower = Follower(self.plan, start, self)
+        follower = Follower(self.plan, start, self.patience)
         with follower.client:
-            fresh = Follower(self.plan, Copy(), self)
+            fresh = Follower(self.plan, Copy(), self.patience)
             with fresh.client:
                 self.audit(follower, fresh)
             deadline = time.monotonic() + 0.1 + os.urandom(1)[0] / 256
@@ -235,7 +244,7 @@ class Audit:
                 self.keep(follower)
 
     def keep(self, follower):
-        if follower.closed:
+        if follower.resumed or follower.copy.closed:
             self.copy = follower.copy
 
     def audit(self, follower, fresh):
@@ -245,9 +254,10 @@ class Audit:
         while True:
             follower.read()
             self.keep(follower)
-            if not fresh.closed:
+            if not fresh.copy.closed:
                 fresh.read(beyond=False)
-            elif follower.closed and self.same(follower.copy, fresh.copy):
+            elif follower.copy.closed and self.same(follower.copy,
+                                                    fresh.copy):
                 break
             if time.monotonic() > ends:
                 raise Lie(f"no whole copy in {self.patience} s")
