@@ -108,13 +108,27 @@ expect_proved(struct rig *r, uint8_t n)
 	return q;
 }
 
+/* Needs a short time between reports of use. One may have been under way; when
+ * the others are made, what is proved is told first. */
+static void
+nothing_proved(struct rig *r)
+{
+	struct mapper_req q;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		q = mapper_expect(&r->mp, MSG_FEED_USED);
+		mapper_answer(&r->mp, &q, true);
+	}
+	ck_assert(!mapper_has(&r->mp, MSG_FEED_PROVED));
+}
+
 /* Told at once and but once. */
 START_TEST(test_proved)
 {
 	struct feed_times times = fast;
 	struct mapper_req q;
 	struct rig r;
-	int i;
 
 	times.used = 20;
 	follow_tentative(&r, &times);
@@ -127,13 +141,7 @@ START_TEST(test_proved)
 	mapper_answer(&r.mp, &q, true);
 	RUN_UNTIL(&r.mp, feed_report_stats(r.feed)->promoted == 1);
 	prove(&r, 8);
-	/* One of use may have been under way; when the others are made, what is
-	 * proved is told first. */
-	for (i = 0; i < 3; i++) {
-		q = mapper_expect(&r.mp, MSG_FEED_USED);
-		mapper_answer(&r.mp, &q, true);
-	}
-	ck_assert(!mapper_has(&r.mp, MSG_FEED_PROVED));
+	nothing_proved(&r);
 	carry(&r, 7, WAY_IN);
 	(void)expect_proved(&r, 7);
 	ck_assert_uint_eq(feed_report_stats(r.feed)->proved, 2);
@@ -166,6 +174,29 @@ START_TEST(test_proved_again)
 	mapper_answer(&r.mp, &q, true);
 	RUN_UNTIL(&r.mp, feed_report_stats(r.feed)->promoted == 1);
 	ck_assert_uint_eq(feed_report_stats(r.feed)->proved, 4);
+	rig_fini(&r);
+}
+END_TEST
+
+/* A mapper that can't take it has a pause, unless it is a new one. */
+START_TEST(test_proved_pause)
+{
+	struct feed_times times = fast;
+	struct mapper_req q;
+	struct rig r;
+
+	times.used = 20;
+	times.retry = 100000;
+	follow_tentative(&r, &times);
+	prove(&r, 7);
+	q = expect_proved(&r, 7);
+	mapper_hang_up(&r.mp);
+	q = mapper_expect(&r.mp, MSG_FEED_HOLD);
+	mapper_answer(&r.mp, &q, true);
+	started(&r, STORE, 5, STORE, 5, 1);
+	q = expect_proved(&r, 7);
+	mapper_answer(&r.mp, &q, false);
+	nothing_proved(&r);
 	rig_fini(&r);
 }
 END_TEST
@@ -302,6 +333,7 @@ START_TEST(test_hold_again)
 		mapper_send(&r.mp, &nack);
 		q = mapper_expect(&r.mp, MSG_FEED_HOLD);
 		ck_assert_uint_eq(q.m.n, 3);
+		ck_assert_uint_eq(feed_mclient_stats(r.feed)->connects, 3);
 	}
 	rig_fini(&r);
 }
@@ -341,5 +373,6 @@ START_TEST(test_hold_unanswered)
 END_TEST
 
 RUN_TESTS("gwd report", test_used, test_used_many, test_proved,
-	test_proved_again, test_proved_ends, test_proof_refused, test_hold,
-	test_hold_many, test_hold_again, test_hold_unanswered)
+	test_proved_again, test_proved_pause, test_proved_ends,
+	test_proof_refused, test_hold, test_hold_many, test_hold_again,
+	test_hold_unanswered)
