@@ -3,7 +3,6 @@
  * bit by bit. */
 #include "mapperd/sqlbind.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* The version of an address by the length of its bytes; 0: no address. */
@@ -13,94 +12,117 @@ blob_version(int len)
 	return len == 4 ? 4 : len == 16 ? 6 : 0;
 }
 
-static struct addr
-column_addr(sqlite3_stmt *st, int col)
+static bool
+column_addr(sqlite3_stmt *st, int col, struct addr *out)
 {
+	const void *bytes = sqlite3_column_blob(st, col);
 	uint8_t ver = blob_version(sqlite3_column_bytes(st, col));
 
-	if (!ver)
-		return (struct addr){0};
-	return addr_from_bytes(ver, sqlite3_column_blob(st, col));
+	if (!bytes || !ver)
+		return false;
+	*out = addr_from_bytes(ver, bytes);
+	return true;
 }
 
-static struct ref
-column_ref(sqlite3_stmt *st, int col)
+static bool
+column_ref(sqlite3_stmt *st, int col, struct ref *out)
 {
-	struct ref r = {{0}};
 	const void *blob = sqlite3_column_blob(st, col);
 
-	if (blob && sqlite3_column_bytes(st, col) == REF_LEN)
-		memcpy(r.b, blob, REF_LEN);
-	return r;
+	if (!blob || sqlite3_column_bytes(st, col) != REF_LEN)
+		return false;
+	memcpy(out->b, blob, REF_LEN);
+	return true;
 }
 
-static void
+static bool
 column_text(sqlite3_stmt *st, int col, char *out, size_t size)
 {
 	const unsigned char *text = sqlite3_column_text(st, col);
+	size_t len = (size_t)sqlite3_column_bytes(st, col);
 
-	snprintf(out, size, "%s", text ? (const char *)text : "");
+	if (!text || len >= size || strlen((const char *)text) != len)
+		return false;
+	memcpy(out, text, len + 1);
+	return true;
 }
 
-void
+static bool
+column_number(sqlite3_stmt *st, int col, uint64_t max, uint64_t *out)
+{
+	*out = (uint64_t)sqlite3_column_int64(st, col);
+	return sqlite3_column_type(st, col) == SQLITE_INTEGER && *out <= max;
+}
+
+static bool
+read_number(sqlite3_stmt *st, int col, char letter, struct op *op)
+{
+	struct entry_data *d = &op->data;
+	uint64_t n;
+
+	switch (letter) {
+	case 'K':
+		if (!column_number(st, col, 1, &n))
+			return false;
+		d->kind = n ? ENTRY_LOCAL : ENTRY_REMOTE;
+		return true;
+	case 'o':
+		if (!column_number(st, col, UINT32_MAX, &n))
+			return false;
+		d->owner = (uint32_t)n;
+		return true;
+	case 'c':
+		if (!column_number(st, col, CAUSE_PEER, &n))
+			return false;
+		d->cause = (enum entry_cause)n;
+		return true;
+	case 'k':
+		if (!column_number(st, col, UINT32_MAX, &n))
+			return false;
+		op->count = (uint32_t)n;
+		return true;
+	case 'm':
+		return column_number(st, col, UINT64_MAX, &d->made);
+	case 'e':
+		return column_number(st, col, UINT64_MAX, &d->expires);
+	case 'b':
+		return column_number(st, col, UINT64_MAX, &d->born);
+	case 'h':
+		return column_number(st, col, UINT64_MAX, &op->hash);
+	default: /* y */
+		if (!column_number(st, col, 1, &n))
+			return false;
+		op->held = n != 0;
+		return true;
+	}
+}
+
+bool
 sqlbind_read(sqlite3_stmt *st, int col, char letter, struct op *op,
 	struct source *so)
 {
 	struct entry_data *d = &op->data;
-	uint64_t n = (uint64_t)sqlite3_column_int64(st, col);
 
 	switch (letter) {
 	case 'a':
-		d->addr = column_addr(st, col);
-		break;
+		return column_addr(st, col, &d->addr);
 	case 'g':
-		d->key.gw = column_addr(st, col);
-		break;
+		return column_addr(st, col, &d->key.gw);
 	case 'r':
-		d->key.ref = column_ref(st, col);
-		break;
+		return column_ref(st, col, &d->key.ref);
 	case 'v':
-		if (d->kind == ENTRY_REMOTE)
-			d->addr = column_addr(st, col);
-		else
-			d->key.ref = column_ref(st, col);
-		break;
-	case 'K':
-		d->kind = n ? ENTRY_LOCAL : ENTRY_REMOTE;
-		break;
-	case 'o':
-		d->owner = (uint32_t)n;
-		break;
-	case 'c':
-		d->cause = (enum entry_cause)n;
-		break;
-	case 'm':
-		d->made = n;
-		break;
-	case 'e':
-		d->expires = n;
-		break;
-	case 'b':
-		d->born = n;
-		break;
+		return d->kind == ENTRY_REMOTE
+			       ? column_addr(st, col, &d->addr)
+			       : column_ref(st, col, &d->key.ref);
 	case 'n':
 		d->name = (const char *)sqlite3_column_text(st, col);
-		break;
-	case 'h':
-		op->hash = n;
-		break;
-	case 'k':
-		op->count = (uint32_t)n;
-		break;
+		return true;
 	case 'L':
-		column_text(st, col, so->local, sizeof(so->local));
-		break;
+		return column_text(st, col, so->local, sizeof(so->local));
 	case 'D':
-		column_text(st, col, so->domain, sizeof(so->domain));
-		break;
-	case 'y':
-		op->held = n != 0;
-		break;
+		return column_text(st, col, so->domain, sizeof(so->domain));
+	default:
+		return read_number(st, col, letter, op);
 	}
 }
 

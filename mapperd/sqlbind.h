@@ -18,8 +18,9 @@
  * reset. SQLITE_OK or SQLite's error. */
 int sqlbind_write(sqlite3_stmt *st, int i, char letter, const struct op *op,
 	uint64_t revision);
-/* Reads a column (from 0); the name is borrowed until the next step. */
-void sqlbind_read(sqlite3_stmt *st, int col, char letter, struct op *op,
-	struct source *source);
+/* Reads a column (from 0); the name is borrowed until the next step. False: it
+ * is none of ours. */
+bool sqlbind_read(sqlite3_stmt *st, int col, char letter, struct op *op,
+	struct source *source) MUSTCHECK;
 
 #endif

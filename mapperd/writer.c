@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "libipref/log.h"
@@ -60,24 +61,57 @@ notify(struct writer *w)
 		log_err_errno(errno, "store: can't wake the loop");
 }
 
+/* With the lock held, and held again: waits for work. False: the time is over,
+ * and there is none. */
+static bool
+wait_for_work(struct writer *w, unsigned ms)
+{
+	struct timespec until;
+	int err = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	while (TAILQ_EMPTY(&w->todo) && !w->stop && !err)
+		err = ms ? pthread_cond_timedwait(&w->wake, &w->lock, &until)
+			 : pthread_cond_wait(&w->wake, &w->lock);
+	return !TAILQ_EMPTY(&w->todo) || w->stop;
+}
+
+/* Does a group and hands it back. */
+static void
+run_group(struct writer *w, struct job_queue *group)
+{
+	w->cfg.run(group, w->cfg.arg);
+	pthread_mutex_lock(&w->lock);
+	TAILQ_CONCAT(&w->finished, group, queue);
+	pthread_mutex_unlock(&w->lock);
+	notify(w);
+}
+
 static void *
 writer_main(void *arg)
 {
 	struct writer *w = arg;
 	struct job_queue group = TAILQ_HEAD_INITIALIZER(group);
+	unsigned again = 0;
+	bool work;
 
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
-		while (TAILQ_EMPTY(&w->todo) && !w->stop)
-			pthread_cond_wait(&w->wake, &w->lock);
-		if (TAILQ_EMPTY(&w->todo))
+		work = wait_for_work(w, again);
+		if (work && TAILQ_EMPTY(&w->todo))
 			break;
 		take_group(w, &group);
 		pthread_mutex_unlock(&w->lock);
-		w->cfg.run(&group, w->cfg.arg);
+		if (work)
+			run_group(w, &group);
+		again = w->cfg.rest(!work, w->cfg.arg);
 		pthread_mutex_lock(&w->lock);
-		TAILQ_CONCAT(&w->finished, &group, queue);
-		notify(w);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
@@ -141,6 +175,7 @@ writer_start(struct writer **out, struct event_base *base,
 	const struct writer_config *cfg)
 {
 	struct writer *w = calloc(1, sizeof(*w));
+	pthread_condattr_t attr;
 	int err = -ENOMEM;
 
 	if (!w)
@@ -149,7 +184,10 @@ writer_start(struct writer **out, struct event_base *base,
 	TAILQ_INIT(&w->todo);
 	TAILQ_INIT(&w->finished);
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->wake, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &attr);
+	pthread_condattr_destroy(&attr);
 	w->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->notify >= 0)
 		w->notified = event_new(

@@ -15,6 +15,10 @@ struct writer;
 struct writer_config {
 	/* In the thread: does a group of jobs and sets the err of each. */
 	void (*run)(struct job_queue *jobs, void *arg);
+	/* In the thread, behind each group: what its jobs need not wait for.
+	 * Returns the ms after which it is to be called again, idle, when
+	 * nothing else comes; 0: not before the next group. */
+	unsigned (*rest)(bool idle, void *arg);
 	/* In the loop: one job is done. */
 	void (*done)(struct store_job *job, void *arg);
 	void *arg;

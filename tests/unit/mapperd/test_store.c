@@ -1,144 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The SQLite store: what is acknowledged is there after a restart, also after
  * kill -9 in the middle of work; what can't be stored takes nothing with it. */
-#include <event2/event.h>
-#include <event2/thread.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "help.h"
-#include "libipref/log.h"
+#include "store_rig.h"
 #include "tests/unit/run.h"
 
 #define KILLS 25
-
-struct loaded {
-	struct entries entries;
-	struct op ops[64]; /* all but entries */
-	size_t n_ops;
-	struct source source;
-	unsigned done;
-	int err; /* of the job done last */
-	uint64_t revision;
-	struct event_base *base;
-	struct store *store;
-	int report; /* the killed child tells here what is stored */
-};
-
-static int
-on_load(const struct op *op, void *arg)
-{
-	struct loaded *l = arg;
-
-	if (op->kind == OP_ADD)
-		return entries_add(&l->entries, &op->data, NULL);
-	ck_assert_uint_lt(l->n_ops, ARRAY_LEN(l->ops));
-	l->ops[l->n_ops] = *op;
-	l->ops[l->n_ops++].source = NULL;
-	if (op->source)
-		l->source = *op->source;
-	return 0;
-}
-
-static void
-on_done(struct store_job *job, void *arg)
-{
-	struct loaded *l = arg;
-	size_t i;
-
-	l->done++;
-	l->err = job->err;
-	l->revision = job->revision;
-	for (i = 0; l->report >= 0 && !job->err && i < job->change.n; i++)
-		if (job->change.ops[i].kind == OP_ADD &&
-			write(l->report, &job->change.ops[i].data.key,
-				sizeof(struct entry_key)) < 0)
-			abort();
-	change_fini(&job->change);
-	free(job);
-}
-
-static void
-make_dir(char dir[32])
-{
-	strcpy(dir, "/tmp/ipref-store-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void
-remove_dir(const char *dir)
-{
-	static const char *const names[] = {"", "-wal", "-shm", "-journal"};
-	char path[64];
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(names); i++) {
-		snprintf(path, sizeof(path), "%s/mapperd.db%s", dir, names[i]);
-		unlink(path);
-	}
-	ck_assert_int_eq(rmdir(dir), 0);
-}
-
-static int
-open_at(struct loaded *l, const char *dir)
-{
-	struct store_hooks hooks = {.load = on_load, .done = on_done, .arg = l};
-
-	*l = (struct loaded){.report = -1};
-	entries_init(&l->entries, 1 << 20);
-	l->base = event_base_new();
-	return store_open(&l->store, dir, l->base, &hooks);
-}
-
-static void
-close_it(struct loaded *l)
-{
-	store_close(l->store);
-	event_base_free(l->base);
-	entries_fini(&l->entries);
-}
-
-static struct store_job *
-new_job(void)
-{
-	return calloc(1, sizeof(struct store_job));
-}
-
-/* Submits and waits until it is done; its result. */
-static int
-run_job(struct loaded *l, struct store_job *job)
-{
-	unsigned before = l->done;
-
-	ck_assert_int_eq(store_submit(l->store, job), 0);
-	while (l->done == before)
-		event_base_loop(l->base, EVLOOP_ONCE);
-	return l->err;
-}
-
-static struct entry_data
-remote(uint32_t i)
-{
-	struct entry_data d = {
-		.kind = ENTRY_REMOTE,
-		.cause = CAUSE_PEER,
-		.owner = OWNER_MAPPER,
-		.addr = addr_of("10.240.0.0"),
-		.key = {addr_of("192.0.2.7"), ref_from_u64(i + 1)},
-		.made = 5,
-		.expires = UINT64_MAX / 2,
-	};
-
-	d.addr.b[1] = (uint8_t)(240 | i >> 16);
-	d.addr.b[2] = (uint8_t)(i >> 8);
-	d.addr.b[3] = (uint8_t)i;
-	return d;
-}
 
 static struct entry_data
 local_of_16(void)
@@ -241,20 +110,17 @@ START_TEST(test_every_operation)
 }
 END_TEST
 
-START_TEST(test_removals)
+/* An entry, a gone one, three batches, a waiting record, a source. */
+static struct store_job *
+things_to_remove(const struct entry_data *d)
 {
-	struct entry_data d = remote(1);
-	struct source so = {"a", "b"};
+	static const struct source so = {"a", "b"};
 	struct store_job *job = new_job();
-	struct loaded l;
 	struct op *op;
-	char dir[32];
 	int i;
 
-	make_dir(dir);
-	ck_assert_int_eq(open_at(&l, dir), 0);
-	change_add(&job->change, &d);
-	change_op(&job->change, OP_GONE)->data = d;
+	change_add(&job->change, d);
+	change_op(&job->change, OP_GONE)->data = *d;
 	for (i = 0; i < 3; i++) {
 		op = change_op(&job->change, OP_BATCH);
 		op->data = remote(2);
@@ -269,7 +135,21 @@ START_TEST(test_removals)
 	op->data.owner = 16;
 	op->source = malloc(sizeof(so));
 	*op->source = so;
-	ck_assert_int_eq(run_job(&l, job), 0);
+	return job;
+}
+
+START_TEST(test_removals)
+{
+	struct entry_data d = remote(1);
+	struct store_job *job;
+	struct loaded l;
+	struct op *op;
+	char dir[32];
+	int i;
+
+	make_dir(dir);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_int_eq(run_job(&l, things_to_remove(&d)), 0);
 
 	job = new_job();
 	for (i = 0; i < 2; i++) {
@@ -286,7 +166,8 @@ START_TEST(test_removals)
 
 	job = new_job();
 	op = change_op(&job->change, OP_DEL);
-	op->data = (struct entry_data){.key = d.key, .owner = d.owner};
+	op->data = (struct entry_data){
+		.addr = d.addr, .key = d.key, .owner = d.owner};
 	op = change_op(&job->change, OP_FORGET);
 	op->data.addr = d.addr;
 	change_op(&job->change, OP_BATCH_CLEAR)->data.owner = 16;
@@ -321,7 +202,8 @@ START_TEST(test_removal_by_another)
 	ck_assert_int_eq(run_job(&l, job), 0);
 	job = new_job();
 	op = change_op(&job->change, OP_DEL);
-	op->data = (struct entry_data){.key = d.key, .owner = d.owner + 1};
+	op->data = (struct entry_data){
+		.addr = d.addr, .key = d.key, .owner = d.owner + 1};
 	ck_assert_int_eq(run_job(&l, job), 0);
 	close_it(&l);
 	ck_assert_int_eq(open_at(&l, dir), 0);
@@ -380,49 +262,8 @@ START_TEST(test_one_process_only)
 	make_dir(dir);
 	ck_assert_int_eq(open_at(&l, dir), 0);
 	ck_assert_int_eq(open_at(&other, dir), -EBUSY);
-	event_base_free(other.base);
-	entries_fini(&other.entries);
+	close_it(&other);
 	close_it(&l);
-	remove_dir(dir);
-}
-END_TEST
-
-static void
-spoil(const char *dir, const char *sql)
-{
-	char path[64];
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/mapperd.db", dir);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
-START_TEST(test_refused_files)
-{
-	struct loaded l;
-	char dir[32], path[64];
-	FILE *f;
-
-	make_dir(dir);
-	ck_assert_int_eq(open_at(&l, dir), 0);
-	close_it(&l);
-	spoil(dir, "PRAGMA user_version=2");
-	ck_assert_int_eq(open_at(&l, dir), -EPROTO);
-	event_base_free(l.base);
-	entries_fini(&l.entries);
-	spoil(dir, "PRAGMA user_version=1; DELETE FROM meta");
-	ck_assert_int_eq(open_at(&l, dir), -EBADMSG);
-	event_base_free(l.base);
-	entries_fini(&l.entries);
-	snprintf(path, sizeof(path), "%s/mapperd.db", dir);
-	f = fopen(path, "w");
-	fputs("this is no database, and was none before either\n", f);
-	fclose(f);
-	ck_assert_int_eq(open_at(&l, dir), -EBADMSG);
-	event_base_free(l.base);
-	entries_fini(&l.entries);
 	remove_dir(dir);
 }
 END_TEST
@@ -532,7 +373,8 @@ START_TEST(test_clock)
 	ck_assert_int_eq(open_at(&l, dir), 0);
 	ck_assert_int_eq(l.store->clock_offset, offset);
 	close_it(&l);
-	spoil(dir, "UPDATE meta SET boot_id='another', clock=5000000000000");
+	tamper(dir, "UPDATE meta SET boot_id='another', "
+		    "clock=5000000000000;" SUM_META);
 	ck_assert_int_eq(open_at(&l, dir), 0);
 	ck_assert_int_ge(l.store->clock_offset + (int64_t)now_ms(),
 		INT64_C(5000000000000));
@@ -544,5 +386,4 @@ START_TEST(test_clock)
 END_TEST
 
 RUN_TESTS("store", test_every_operation, test_removals, test_removal_by_another,
-	test_contradiction, test_one_process_only, test_refused_files,
-	test_kill, test_clock)
+	test_contradiction, test_one_process_only, test_kill, test_clock)

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The data directory and its files, without looking into them:
+ *
+ *	mapperd.lock			held by the process that works here
+ *	mapperd.db, -wal, -shm		the database
+ *	mapperd.db.damaged		a mark: the database is to be set aside
+ *	mapperd.db.damaged-TIME, -wal	one that was
+ *	mapperd.db.v1-backup		a copy made before a migration
+ *	mapperd.db.tmp-*		a copy being made
+ *
+ * Setting aside is one step for those who come later: the mark is there before
+ * the first file moves, and goes when a new database is there.
+ */
+#ifndef MAPPERD_DBDIR_H
+#define MAPPERD_DBDIR_H
+
+#include "libipref/base.h"
+
+#define DBDIR_PATH_MAX 4096
+
+struct dbdir {
+	char path[DBDIR_PATH_MAX - 64];
+	char db[DBDIR_PATH_MAX];
+	int lock; /* or -1 */
+};
+
+/* Makes the directory if need be, locks it, removes copies that were never
+ * ended. 0; -EBUSY: another process works there; -errno; logged. */
+int dbdir_open(struct dbdir *d, const char *path) MUSTCHECK;
+void dbdir_close(struct dbdir *d);
+
+/* Prepares what is there for being opened: an empty file, readable for us
+ * alone, when there is none; a log of another database beside one that was put
+ * there is removed (SQLite would play it into the file), and so is a mark.
+ * *restored says whether one was put there. 0 or -errno, logged. */
+int dbdir_prepare(struct dbdir *d, bool *restored) MUSTCHECK;
+
+/* The database is to be set aside at the next start. */
+int dbdir_mark(const struct dbdir *d, const char *why) MUSTCHECK;
+/* Whether it is to be; why receives the reason. */
+bool dbdir_marked(const struct dbdir *d, char *why, size_t size);
+int dbdir_unmark(const struct dbdir *d) MUSTCHECK;
+/* Moves the database and its log away and says so; never over another file. 0
+ * or -errno, logged. The mark stays. */
+int dbdir_set_aside(const struct dbdir *d, const char *why) MUSTCHECK;
+
+/* Makes an empty file for a copy; its path goes to out. 0 or -errno. */
+int dbdir_temp(const struct dbdir *d, char out[DBDIR_PATH_MAX]) MUSTCHECK;
+/* Room for a copy of the database, and some more: 0 or -ENOSPC. */
+int dbdir_room(const struct dbdir *d) MUSTCHECK;
+/* The copy is on the disk under this name, in place of another. */
+int dbdir_keep(
+	const struct dbdir *d, const char *temp, const char *path) MUSTCHECK;
+
+#endif

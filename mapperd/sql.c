@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The texts. A row's sum covers who is meant and since when; not the end of its
+ * lease and its name, which change, and whose loss leads nobody elsewhere.
+ */
+#include "mapperd/sql.h"
+
+#define T_META                                                                 \
+	"CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1),"              \
+	" identity INTEGER NOT NULL, revision INTEGER NOT NULL,"               \
+	" clock INTEGER NOT NULL, boot INTEGER NOT NULL,"                      \
+	" boot_id TEXT NOT NULL, clean INTEGER NOT NULL,"                      \
+	" suspect_at INTEGER NOT NULL, backup INTEGER NOT NULL,"               \
+	" oldest INTEGER NOT NULL, rows INTEGER NOT NULL,"                     \
+	" sum INTEGER NOT NULL) STRICT;"
+#define T_BLOCK                                                                \
+	"CREATE TABLE block(first BLOB NOT NULL PRIMARY KEY,"                  \
+	" sum INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;"
+#define T_REMOVED                                                              \
+	"CREATE TABLE removed(seq INTEGER PRIMARY KEY,"                        \
+	" revision INTEGER NOT NULL, kind INTEGER NOT NULL, gw BLOB NOT NULL," \
+	" ref BLOB NOT NULL, addr BLOB NOT NULL,"                              \
+	" sum INTEGER NOT NULL DEFAULT 0) STRICT;"
+#define T_SUM "sum INTEGER NOT NULL DEFAULT 0"
+
+#define S_REMOTE  "row_sum('remote',ea,gw,ref,owner,cause,made,born)"
+#define S_LOCAL	  "row_sum('local',gw,ref,ip,owner,cause,made,born)"
+#define S_GONE	  "row_sum('gone',kind,value,since,cause)"
+#define S_SOURCE  "row_sum('source',id,local,domain,held,hash,count)"
+#define S_BATCH	  "row_sum('batch',source,gw,ref,ip,hash)"
+#define S_WAITING "row_sum('waiting',source,gw,ref,ip)"
+#define S_BLOCK	  "row_sum('block',first)"
+#define S_REMOVED "row_sum('removed',seq,revision,kind,gw,ref,addr)"
+#define S_SCHEMA  "row_sum('schema',type,name,tbl_name,sql)"
+/* Whoever adds a table or an index of his own does no harm. */
+#define OUR_SCHEMA                                                             \
+	" FROM sqlite_schema WHERE name IN('meta','remote','local','gone',"    \
+	"'source','batch','waiting','block','removed',"                        \
+	"'sqlite_autoindex_remote_2','sqlite_autoindex_source_1')"
+
+#define SUMMED(table, sum)                                                     \
+	"ALTER TABLE " table " ADD COLUMN " T_SUM "; UPDATE " table            \
+	" SET sum=" sum ";"
+
+const char *const sql_text[SQL_N] = {
+	[SQL_SETTINGS] = "PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;"
+			 "PRAGMA wal_autocheckpoint=0;"
+			 "PRAGMA journal_size_limit=67108864;"
+			 "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=OFF",
+	[SQL_WAL] = "PRAGMA journal_mode=WAL",
+	[SQL_COPY] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF",
+	[SQL_VERSION] = "PRAGMA user_version",
+	[SQL_TABLES] = "SELECT count(*) FROM sqlite_schema",
+	[SQL_SCHEMA] = T_META T_BLOCK T_REMOVED
+	"CREATE TABLE remote(ea BLOB NOT NULL PRIMARY KEY, gw BLOB NOT NULL,"
+	" ref BLOB NOT NULL, owner INTEGER NOT NULL, cause INTEGER NOT NULL,"
+	" made INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" born INTEGER NOT NULL, name TEXT, " T_SUM ", UNIQUE(gw, ref))"
+	" STRICT, WITHOUT ROWID;"
+	"CREATE TABLE local(gw BLOB NOT NULL, ref BLOB NOT NULL,"
+	" ip BLOB NOT NULL, owner INTEGER NOT NULL, cause INTEGER NOT NULL,"
+	" made INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" born INTEGER NOT NULL, name TEXT, " T_SUM ", PRIMARY KEY(gw, ref))"
+	" STRICT, WITHOUT ROWID;"
+	"CREATE TABLE gone(kind INTEGER NOT NULL, value BLOB NOT NULL,"
+	" since INTEGER NOT NULL, cause INTEGER NOT NULL, " T_SUM ","
+	" PRIMARY KEY(kind, value)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE source(id INTEGER PRIMARY KEY, local TEXT NOT NULL,"
+	" domain TEXT NOT NULL, held INTEGER NOT NULL, hash INTEGER NOT NULL,"
+	" count INTEGER NOT NULL, " T_SUM ", UNIQUE(local, domain)) STRICT;"
+	"CREATE TABLE batch(source INTEGER NOT NULL, gw BLOB NOT NULL,"
+	" ref BLOB NOT NULL, ip BLOB NOT NULL, hash INTEGER NOT NULL, " T_SUM
+	", PRIMARY KEY(source, hash, gw, ref, ip)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE waiting(source INTEGER NOT NULL, gw BLOB NOT NULL,"
+	" ref BLOB NOT NULL, ip BLOB NOT NULL, " T_SUM ","
+	" PRIMARY KEY(source, gw, ref)) STRICT, WITHOUT ROWID;"
+	"PRAGMA user_version=2",
+	[SQL_MIGRATE_1] = SUMMED("remote", S_REMOTE) SUMMED("local", S_LOCAL)
+		SUMMED("gone", S_GONE) SUMMED("source", S_SOURCE) SUMMED(
+			"batch", S_BATCH) SUMMED("waiting",
+			S_WAITING) "DROP TABLE meta;" T_META T_BLOCK T_REMOVED
+				   "PRAGMA user_version=2",
+	[SQL_META_1] = "SELECT identity,revision,clock,boot,boot_id FROM meta",
+	[SQL_META] =
+		"SELECT identity,revision,clock,boot,boot_id,clean,suspect_at,"
+		"backup,oldest,rows,sum,row_sum('meta',identity,revision,"
+		"clock,boot,boot_id,clean,suspect_at,backup,oldest,rows)"
+		" FROM meta",
+	[SQL_META_SET] = "INSERT OR REPLACE INTO meta"
+			 " VALUES(1,?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"
+			 "row_sum('meta',?1,?2,?3,?4,?5,?6,?7,?8,?9,?10))",
+	[SQL_SUMS] = "SELECT sum FROM remote UNION ALL SELECT sum FROM local"
+		     " UNION ALL SELECT sum FROM gone"
+		     " UNION ALL SELECT sum FROM source"
+		     " UNION ALL SELECT sum FROM batch"
+		     " UNION ALL SELECT sum FROM waiting"
+		     " UNION ALL SELECT sum FROM block"
+		     " UNION ALL SELECT sum FROM removed"
+		     " UNION ALL SELECT " S_SCHEMA OUR_SCHEMA,
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_REMOVED_ADD] = "INSERT INTO removed VALUES(?1,?2,?3,?4,?5,?6,"
+			    "row_sum('removed',?1,?2,?3,?4,?5,?6))",
+	[SQL_REMOVED_ENDS] = "SELECT min(seq),max(seq) FROM removed",
+	[SQL_REMOVED_DROP] = "DELETE FROM removed WHERE seq<?1"
+			     " RETURNING revision,sum",
+	[SQL_CHECK] = "PRAGMA quick_check(1)",
+	[SQL_VACUUM] = "VACUUM INTO ?1",
+};
+
+#define INSERT_REMOTE                                                          \
+	"INSERT INTO remote VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,"                \
+	"row_sum('remote',?1,?2,?3,?4,?5,?6,?8))"
+#define INSERT_LOCAL                                                           \
+	"INSERT INTO local VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,"                 \
+	"row_sum('local',?1,?2,?3,?4,?5,?6,?8))"
+#define GONE                                                                   \
+	{                                                                      \
+		{"DELETE FROM gone WHERE kind=?1 AND value=?2 RETURNING sum",  \
+			"Kv"},                                                 \
+		{                                                              \
+			"INSERT INTO gone VALUES(?1,?2,?3,?4,"                 \
+			"row_sum('gone',?1,?2,?3,?4))",                        \
+				"Kvmc"                                         \
+		}                                                              \
+	}
+#define FORGET                                                                 \
+	{                                                                      \
+		{                                                              \
+			"DELETE FROM gone WHERE kind=?1 AND value=?2"          \
+			" RETURNING sum",                                      \
+				"Kv"                                           \
+		}                                                              \
+	}
+
+/* An entry is removed by its primary key. */
+const struct sql_op sql_ops[OP_N][2] = {
+	[OP_ADD] = {{.put = {INSERT_REMOTE, "agrocmebn"}},
+		{.put = {INSERT_LOCAL, "graocmebn"}}},
+	[OP_DEL] = {{{"DELETE FROM remote WHERE ea=?1 AND gw=?2 AND ref=?3"
+		      " AND owner=?4 RETURNING sum",
+			    "agro"}},
+		{{"DELETE FROM local WHERE gw=?1 AND ref=?2 AND owner=?3"
+		  " RETURNING sum",
+			"gro"}}},
+	[OP_LEASE] =
+		{{.put = {"UPDATE remote SET expires=?1 WHERE gw=?2 AND ref=?3",
+			  "egr"}},
+			{.put = {"UPDATE local SET expires=?1 WHERE gw=?2 AND "
+				 "ref=?3",
+				 "egr"}}},
+	[OP_NAME] = {{.put = {"UPDATE remote SET name=?1 WHERE gw=?2 AND "
+			      "ref=?3",
+			      "ngr"}},
+		{.put = {"UPDATE local SET name=?1 WHERE gw=?2 AND ref=?3",
+			 "ngr"}}},
+	[OP_GONE] = {GONE, GONE},
+	[OP_FORGET] = {FORGET, FORGET},
+	[OP_SOURCE] = {{{"DELETE FROM source WHERE id=?1 RETURNING sum", "o"},
+		{"INSERT INTO source VALUES(?1,?2,?3,?4,?5,?6,"
+		 "row_sum('source',?1,?2,?3,?4,?5,?6))",
+			"oLDyhk"}}},
+	[OP_SOURCE_DEL] = {{{"DELETE FROM source WHERE id=?1 RETURNING sum",
+		"o"}}},
+	[OP_BATCH] = {{{"DELETE FROM batch WHERE source=?1 AND gw=?2 AND "
+			"ref=?3 AND ip=?4 AND hash=?5 RETURNING sum",
+			       "ograh"},
+		{"INSERT INTO batch VALUES(?1,?2,?3,?4,?5,"
+		 "row_sum('batch',?1,?2,?3,?4,?5))",
+			"ograh"}}},
+	[OP_BATCH_ONLY] = {{{"DELETE FROM batch WHERE source=?1 AND hash<?2"
+			     " RETURNING sum",
+				   "oh"}},
+		{{"DELETE FROM batch WHERE source=?1 AND hash>?2 RETURNING sum",
+			"oh"}}},
+	[OP_BATCH_CLEAR] = {{{"DELETE FROM batch WHERE source=?1 RETURNING sum",
+		"o"}}},
+	[OP_WAIT] = {{{"DELETE FROM waiting WHERE source=?1 AND gw=?2 AND "
+		       "ref=?3 RETURNING sum",
+			      "ogr"},
+		{"INSERT INTO waiting VALUES(?1,?2,?3,?4,"
+		 "row_sum('waiting',?1,?2,?3,?4))",
+			"ogra"}}},
+	[OP_WAIT_DEL] = {{{"DELETE FROM waiting WHERE source=?1 AND gw=?2 AND "
+			   "ref=?3 RETURNING sum",
+		"ogr"}}},
+	[OP_WAIT_CLEAR] = {{{"DELETE FROM waiting WHERE source=?1 RETURNING "
+			     "sum",
+		"o"}}},
+	[OP_BLOCK] = {{{"DELETE FROM block WHERE first=?1 RETURNING sum", "a"},
+		{"INSERT INTO block VALUES(?1,row_sum('block',?1))", "a"}}},
+	[OP_BLOCK_DEL] = {{{"DELETE FROM block WHERE first=?1 RETURNING sum",
+		"a"}}},
+};
+
+#define LOAD(columns, sum, rest) "SELECT " columns ",sum," sum " FROM " rest
+
+const struct sql_load sql_loads[SQL_LOADS] = {
+	/* Ours as it was made; given to nobody. */
+	{OP_N, ENTRY_REMOTE, "SELECT " S_SCHEMA "," S_SCHEMA OUR_SCHEMA, ""},
+	{OP_SOURCE, ENTRY_REMOTE,
+		LOAD("id,local,domain,held,hash,count", S_SOURCE, "source"),
+		"oLDyhk"},
+	{OP_ADD, ENTRY_LOCAL,
+		LOAD("gw,ref,ip,owner,cause,made,expires,born,name", S_LOCAL,
+			"local"),
+		"graocmebn"},
+	{OP_ADD, ENTRY_REMOTE,
+		LOAD("ea,gw,ref,owner,cause,made,expires,born,name", S_REMOTE,
+			"remote"),
+		"agrocmebn"},
+	{OP_DEL, ENTRY_REMOTE,
+		LOAD("revision,kind,gw,ref,addr", S_REMOVED,
+			"removed ORDER BY seq"),
+		"bKgra"},
+	{OP_GONE, ENTRY_REMOTE,
+		LOAD("kind,value,since,cause", S_GONE, "gone ORDER BY since"),
+		"Kvmc"},
+	{OP_BLOCK, ENTRY_REMOTE, LOAD("first", S_BLOCK, "block"), "a"},
+	{OP_WAIT, ENTRY_LOCAL, LOAD("source,gw,ref,ip", S_WAITING, "waiting"),
+		"ogra"},
+	{OP_BATCH, ENTRY_LOCAL, LOAD("source,gw,ref,ip,hash", S_BATCH, "batch"),
+		"ograh"},
+};
+
+/* 64-bit FNV-1a, going on from h: whichever single byte changes, so does the
+ * result. */
+static uint64_t
+fnv(uint64_t h, const uint8_t *p, size_t len)
+{
+	while (len--)
+		h = (h ^ *p++) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static uint64_t
+fnv_u64(uint64_t h, uint64_t n)
+{
+	uint8_t b[8];
+	int i;
+
+	for (i = 0; i < 8; i++)
+		b[i] = (uint8_t)(n >> (8 * i));
+	return fnv(h, b, sizeof(b));
+}
+
+/* row_sum(...): over the values with their types and lengths. */
+static void
+row_sum(sqlite3_context *ctx, int n, sqlite3_value **values)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325), *last;
+	const void *bytes;
+	int i, len;
+
+	for (i = 0; i < n; i++) {
+		h = fnv_u64(h, (uint64_t)sqlite3_value_type(values[i]));
+		if (sqlite3_value_type(values[i]) == SQLITE_INTEGER) {
+			h = fnv_u64(
+				h, (uint64_t)sqlite3_value_int64(values[i]));
+			continue;
+		}
+		bytes = sqlite3_value_blob(values[i]);
+		len = sqlite3_value_bytes(values[i]);
+		h = fnv_u64(h, (uint64_t)len);
+		h = fnv(h, bytes, bytes ? (size_t)len : 0);
+	}
+	last = sqlite3_user_data(ctx);
+	*last = h;
+	sqlite3_result_int64(ctx, (sqlite3_int64)h);
+}
+
+int
+sql_register(sqlite3 *db, uint64_t *last)
+{
+	return sqlite3_create_function_v2(db, "row_sum", -1,
+		SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, last,
+		row_sum, NULL, NULL, NULL);
+}
