@@ -11,6 +11,7 @@
  * padding, which is zero then. Whatever the bytes, a walk ends: decoding with
  * the packet's bytes, encoding with the buffer, text with the line.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -293,10 +294,13 @@ int
 arec_cmp(const void *a, const void *b)
 {
 	const struct arec *x = a, *y = b;
-	int c = addr_cmp(&x->gw, &y->gw);
+	int c;
 
-	if (!c)
-		c = ref_cmp(&x->ref, &y->ref);
+	/* All of it bytes in the order that counts: version, address, ref. */
+	static_assert(offsetof(struct arec, ref) ==
+			      offsetof(struct arec, gw) + sizeof(x->gw),
+		"gw and ref are compared as one");
+	c = memcmp(&x->gw, &y->gw, sizeof(x->gw) + sizeof(x->ref));
 	return c ? c : addr_cmp(&x->ip, &y->ip);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "mapperd/entry.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -407,7 +408,8 @@ entry_cursor_stop(struct entries *es, struct entry_cursor *c)
 int
 entry_key_cmp(const struct entry_key *a, const struct entry_key *b)
 {
-	int diff = addr_cmp(&a->gw, &b->gw);
-
-	return diff ? diff : ref_cmp(&a->ref, &b->ref);
+	/* All of it bytes in the order that counts: version, address, ref. */
+	static_assert(sizeof(*a) == sizeof(a->gw) + sizeof(a->ref),
+		"a key has no padding");
+	return memcmp(a, b, sizeof(*a));
 }

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Invariants: a source's waiting records are sorted by key, each key once;
- * those that are over stay until they are more than the others, so that a large
- * set comes in force in time that grows with it and not with its square.
- * n_waits of the hostset is the sum of those that wait. A source's unfinished
- * set is empty when stage_open is false.
- */
+/* Invariant: a source's unfinished set is empty when stage_open is false. */
 #include "mapperd/hostset.h"
 
 #include <errno.h>
@@ -119,6 +113,8 @@ hostset_stage_drop(struct host_source *s)
 		free(rec);
 	table_fini(&s->stage);
 	table_init(&s->stage, 0, sizeof(struct host_rec), RECORDS_MAX);
+	free(s->sorted);
+	s->sorted = NULL;
 	s->stage_open = false;
 	s->stage_checked = 0;
 	s->wanted = false;
@@ -154,44 +150,62 @@ hostset_stage(struct host_source *s, uint64_t hash, const struct host_rec *rec,
 	return err == -EEXIST ? 0 : err;
 }
 
+/* The collected records, in no order. */
+static struct arec *
+stage_array(const struct host_source *s)
+{
+	struct arec *recs = calloc(s->stage.n + 1, sizeof(*recs));
+	struct host_rec *rec;
+	size_t i = 0;
+
+	if (!recs)
+		return NULL;
+	TABLE_FOREACH (&s->stage, pos, rec)
+		recs[i++] = (struct arec){
+			.ip = rec->ip,
+			.gw = rec->key.gw,
+			.ref = rec->key.ref,
+		};
+	return recs;
+}
+
+/* The records of a set that is complete are kept sorted: whoever puts it in
+ * force does not have to sort them again. */
 bool
 hostset_complete(struct host_source *s, bool force)
 {
-	struct arec *arecs;
-	struct host_rec *rec;
-	size_t n = s->stage.n, i = 0;
-	bool same;
+	size_t n = s->stage.n;
 
 	if (!s->stage_open || (s->stage_checked == n && n))
 		return false;
 	if (!force && n > COMPARED_ALWAYS &&
 		n - s->stage_checked < s->stage_checked / 8)
 		return false;
-	arecs = calloc(n + 1, sizeof(*arecs));
-	if (!arecs)
+	free(s->sorted);
+	s->sorted = stage_array(s);
+	if (!s->sorted)
 		return false;
-	TABLE_FOREACH (&s->stage, pos, rec)
-		arecs[i++] = (struct arec){
-			.ip = rec->ip,
-			.gw = rec->key.gw,
-			.ref = rec->key.ref,
-		};
-	same = msg_set_hash(arecs, n) == s->stage_hash;
 	s->stage_checked = n;
-	free(arecs);
-	return same;
+	if (msg_set_hash(s->sorted, n) == s->stage_hash)
+		return true;
+	free(s->sorted);
+	s->sorted = NULL;
+	return false;
 }
 
-struct host_rec *
-hostset_staged(const struct host_source *s)
+struct arec *
+hostset_staged(struct host_source *s)
 {
-	struct host_rec *recs = calloc(s->stage.n + 1, sizeof(*recs)), *rec;
-	size_t i = 0;
+	struct arec *recs;
 
-	if (!recs)
-		return NULL;
-	TABLE_FOREACH (&s->stage, pos, rec)
-		recs[i++] = *rec;
+	if (!s->sorted || s->stage_checked != s->stage.n) {
+		free(s->sorted);
+		s->sorted = stage_array(s);
+		if (s->sorted) /* for its order */
+			(void)msg_set_hash(s->sorted, s->stage.n);
+	}
+	recs = s->sorted;
+	s->sorted = NULL;
 	return recs;
 }
 
@@ -263,6 +277,18 @@ host_entry_key_cmp(const void *a, const void *b)
 	return diff ? diff : entry_key_cmp(&x->key, &y->key);
 }
 
+/* As sets from agents are. */
+static bool
+is_sorted(const struct host_entry *recs, size_t n)
+{
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		if (host_entry_cmp(&recs[i - 1], &recs[i]) > 0)
+			return false;
+	return true;
+}
+
 /* Drops all but the first record of each key; returns how many are left. */
 static size_t
 make_distinct(struct host_entry *recs, size_t n)
@@ -271,39 +297,12 @@ make_distinct(struct host_entry *recs, size_t n)
 
 	if (!n)
 		return 0;
-	qsort(recs, n, sizeof(*recs), host_entry_cmp);
+	if (!is_sorted(recs, n))
+		qsort(recs, n, sizeof(*recs), host_entry_cmp);
 	for (i = 1; i < n; i++)
 		if (host_entry_key_cmp(&recs[kept], &recs[i]))
 			recs[++kept] = recs[i];
 	return kept + 1;
-}
-
-static int
-wait_cmp(const void *a, const void *b)
-{
-	const struct host_wait *x = a, *y = b;
-
-	return entry_key_cmp(&x->key, &y->key);
-}
-
-/* The place of this key, also one that is over. */
-static struct host_wait *
-wait_slot(const struct host_source *s, const struct entry_key *key)
-{
-	struct host_wait want = {.key = *key};
-
-	if (!s->n_slots)
-		return NULL;
-	return bsearch(
-		&want, s->waits, s->n_slots, sizeof(*s->waits), wait_cmp);
-}
-
-static struct host_wait *
-wait_find(const struct host_source *s, const struct entry_key *key)
-{
-	struct host_wait *w = wait_slot(s, key);
-
-	return w && !w->over ? w : NULL;
 }
 
 /* key has become free: the first other source whose record waits for it. */
@@ -312,12 +311,12 @@ plan_promote(struct host_plan *p, uint32_t owner, const struct entry_key *key)
 {
 	struct entry_data d = {
 		.kind = ENTRY_LOCAL, .key = *key, .made = p->now};
-	struct host_wait *w;
+	const struct host_wait *w;
 	struct op *op;
 	size_t i;
 
 	for (i = 0; p->sets->n_waits && i < p->sets->n; i++) {
-		w = wait_find(p->sets->sources[i], key);
+		w = hostset_waiting(p->sets->sources[i], key);
 		if (!w || p->sets->sources[i]->id == owner)
 			continue;
 		d.owner = p->sets->sources[i]->id;
@@ -427,112 +426,6 @@ hostset_plan(
 	for (i = 0; i < n; i++)
 		kept_out += plan_record(p, owner, &recs[i]);
 	return kept_out;
-}
-
-static int
-wait_grow(struct host_source *s)
-{
-	size_t room = s->room ? s->room * 2 : 16;
-	struct host_wait *waits = reallocarray(s->waits, room, sizeof(*waits));
-
-	if (!waits)
-		return -ENOMEM;
-	s->waits = waits;
-	s->room = room;
-	return 0;
-}
-
-static int
-wait_insert(struct hostset *hs, struct host_source *s, const struct op *op)
-{
-	struct host_wait w = {.key = op->data.key, .addr = op->data.addr};
-	struct host_wait *slot = wait_slot(s, &w.key);
-	size_t at = s->n_slots;
-
-	if (slot && !slot->over)
-		return 0;
-	if (!slot) {
-		if (s->n_slots == s->room && wait_grow(s))
-			return -ENOMEM;
-		while (at && wait_cmp(&s->waits[at - 1], &w) > 0)
-			at--;
-		slot = s->waits + at;
-		memmove(slot + 1, slot, (s->n_slots++ - at) * sizeof(*slot));
-	}
-	*slot = w;
-	s->n_waits++;
-	hs->n_waits++;
-	return 0;
-}
-
-static void
-wait_remove(
-	struct hostset *hs, struct host_source *s, const struct entry_key *key)
-{
-	struct host_wait *w = wait_find(s, key);
-	size_t i, n = 0;
-
-	if (!w)
-		return;
-	w->over = true;
-	s->n_waits--;
-	hs->n_waits--;
-	if (s->n_slots - s->n_waits <= s->n_waits)
-		return;
-	for (i = 0; i < s->n_slots; i++)
-		if (!s->waits[i].over)
-			s->waits[n++] = s->waits[i];
-	s->n_slots = n;
-}
-
-int
-hostset_apply_wait(struct hostset *hs, const struct op *op)
-{
-	struct host_source *s = hostset_by_id(hs, op->data.owner);
-
-	if (!s)
-		return 0;
-	switch (op->kind) {
-	case OP_WAIT:
-		return wait_insert(hs, s, op);
-	case OP_WAIT_DEL:
-		wait_remove(hs, s, &op->data.key);
-		return 0;
-	default:
-		hs->n_waits -= s->n_waits;
-		free(s->waits);
-		s->waits = NULL;
-		s->n_slots = s->room = s->n_waits = 0;
-		return 0;
-	}
-}
-
-bool
-hostset_conflict(const struct host_source *s, const struct entries *es,
-	size_t i, struct host_conflict *out)
-{
-	const struct host_wait *w = i < s->n_slots ? &s->waits[i] : NULL;
-
-	if (!w || w->over)
-		return false;
-	*out = (struct host_conflict){
-		.key = &w->key,
-		.wanted = &w->addr,
-		.holder = entries_local(es, &w->key),
-	};
-	return out->holder != NULL;
-}
-
-size_t
-hostset_conflicts(const struct host_source *s, const struct entries *es)
-{
-	struct host_conflict c;
-	size_t i, n = 0;
-
-	for (i = 0; s->n_waits && i < s->n_slots; i++)
-		if (hostset_conflict(s, es, i, &c))
-			n += !addr_eq(c.wanted, &c.holder->addr);
-	return n;
 }
 
 /* The interval is the longest of the last ones: it grows at once and shrinks by

@@ -56,6 +56,7 @@ struct host_source {
 	bool stage_open;      /* an unfinished set is being collected */
 	uint64_t stage_hash;  /* what it was announced as */
 	struct table stage;   /* struct host_rec, owned */
+	struct arec *sorted;  /* owned, or NULL: what it held when compared */
 	size_t stage_checked; /* records when the hash was last compared */
 	uint64_t stage_grown; /* when the last record came */
 
@@ -95,9 +96,9 @@ void hostset_stage_drop(struct host_source *s);
  * large sets are compared again only when they have grown by an eighth, or with
  * force. */
 bool hostset_complete(struct host_source *s, bool force);
-/* The collected records: an array of stage.n, the caller's; NULL: none or no
- * memory. */
-struct host_rec *hostset_staged(const struct host_source *s);
+/* The collected records, sorted by key: an array of stage.n, the caller's;
+ * NULL: no memory. */
+struct arec *hostset_staged(struct host_source *s) MUSTCHECK;
 
 /* What the network is: which records may come in force. */
 struct host_rules {
@@ -136,6 +137,18 @@ struct host_plan {
 size_t hostset_plan(
 	struct host_plan *p, uint32_t owner, struct host_entry *recs, size_t n);
 
+/* The source's agent has announced something. */
+void hostset_hear(struct host_source *s, uint64_t now);
+/* Nothing was heard of it for three of its intervals; for three hours when
+ * they are not known. What it has listed stays in force. */
+bool hostset_silent(const struct host_source *s, uint64_t now);
+
+/* The source's record that waits for this key, or NULL. waits.c, like what
+ * follows. */
+const struct host_wait *hostset_waiting(
+	const struct host_source *s, const struct entry_key *key);
+/* Applies OP_WAIT, OP_WAIT_DEL and OP_WAIT_CLEAR of a stored change. */
+int hostset_apply_wait(struct hostset *hs, const struct op *op) MUSTCHECK;
 /* A record that waits, and who has its key. */
 struct host_conflict {
 	const struct entry_key *key;
@@ -148,14 +161,5 @@ bool hostset_conflict(const struct host_source *s, const struct entries *es,
 	size_t i, struct host_conflict *out);
 /* How many conflicts there are; takes a look at each record that waits. */
 size_t hostset_conflicts(const struct host_source *s, const struct entries *es);
-
-/* The source's agent has announced something. */
-void hostset_hear(struct host_source *s, uint64_t now);
-/* Nothing was heard of it for three of its intervals; for three hours when
- * they are not known. What it has listed stays in force. */
-bool hostset_silent(const struct host_source *s, uint64_t now);
-
-/* Applies OP_WAIT, OP_WAIT_DEL and OP_WAIT_CLEAR of a stored change. */
-int hostset_apply_wait(struct hostset *hs, const struct op *op) MUSTCHECK;
 
 #endif

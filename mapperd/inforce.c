@@ -63,7 +63,7 @@ inforce_plan(struct mapper *m, struct job *j, uint32_t owner,
 static struct host_entry *
 usable_records(struct mapper *m, struct host_source *s, size_t *n)
 {
-	struct host_rec *recs = hostset_staged(s);
+	struct arec *recs = hostset_staged(s);
 	struct host_entry *out =
 		recs ? calloc(s->stage.n + 1, sizeof(*out)) : NULL;
 	char ref[REF_TEXT_MAX], ip[ADDR_TEXT_MAX], text[SOURCE_TEXT_MAX];
@@ -74,7 +74,7 @@ usable_records(struct mapper *m, struct host_source *s, size_t *n)
 	s->refused = 0;
 	for (i = 0; out && i < s->stage.n; i++) {
 		out[*n] = (struct host_entry){
-			ENTRY_LOCAL, recs[i].ip, recs[i].key, 0};
+			ENTRY_LOCAL, recs[i].ip, {recs[i].gw, recs[i].ref}, 0};
 		why = hostset_check(&out[*n], &m->cfg.rules);
 		if (!why) {
 			++*n;
@@ -85,7 +85,7 @@ usable_records(struct mapper *m, struct host_source *s, size_t *n)
 			log_warn("source %s: %s ref %s refused: %s",
 				source_text(s, text),
 				addr_format(&recs[i].ip, ip),
-				ref_format(&recs[i].key.ref, ref), why);
+				ref_format(&recs[i].ref, ref), why);
 	}
 	free(recs);
 	return out;

@@ -13,8 +13,10 @@
 
 #include "mapperd/sets_impl.h"
 
-/* After the last batch, before a set is looked at again. */
-#define STAGE_QUIET_MS 250
+/* After the last batch, before a set is looked at again; a large one later, as
+ * that costs a sort. */
+#define STAGE_QUIET_MS	250
+#define STAGE_QUIET_PER 100 /* records for each ms more */
 
 static void
 check_complete(struct mapper *m, struct host_source *s, bool force)
@@ -230,7 +232,8 @@ sets_tick(struct mapper *m)
 		source_check_silent(m, s);
 		if (s->stage_open && !s->in_flight &&
 			s->stage.n != s->stage_checked &&
-			now - s->stage_grown >= STAGE_QUIET_MS)
+			now - s->stage_grown >=
+				STAGE_QUIET_MS + s->stage.n / STAGE_QUIET_PER)
 			check_complete(m, s, true);
 		if (s->drop_at && now >= s->drop_at && !source_busy(m, s))
 			drop_unfinished(m, s);

@@ -71,7 +71,7 @@ START_TEST(test_staging)
 	struct host_rec rec = {
 		{addr_of("192.0.2.1"), ref_from_u64(5)}, addr_of("10.1.1.1")};
 	struct host_source *s;
-	struct host_rec *all;
+	struct arec *all;
 	struct hostset hs;
 
 	hostset_init(&hs);
@@ -86,7 +86,7 @@ START_TEST(test_staging)
 	ck_assert_uint_eq(s->stage.n, 1);
 	ck_assert_uint_eq(s->stage_grown, 20);
 	all = hostset_staged(s);
-	ck_assert(ref_eq(&all[0].key.ref, &rec.key.ref));
+	ck_assert(ref_eq(&all[0].ref, &rec.key.ref));
 	free(all);
 	/* The empty set. */
 	hostset_stage_open(s, MSG_EMPTY_SET_HASH);
