@@ -134,6 +134,8 @@ enum allot_result allot_block_begin(struct allot *a, uint64_t now,
 void allot_block_opened(struct allot *a, const struct addr *first, bool stored);
 /* How many tentative eas can be drawn without opening a block. */
 uint64_t allot_tentative_left(const struct allot *a);
+/* So many are to be left when a block is closed. */
+void allot_tentative_keep(struct allot *a, uint64_t left);
 /* A block that is to be closed, when there is one: one without eas in use or in
  * quarantine, while others have room, or one whose quarantine after a restart
  * is over. Its eas are the pool's again when allot_block_closed() says that

@@ -349,6 +349,12 @@ allot_tentative_left(const struct allot *a)
 	return a->blocks.n_left;
 }
 
+void
+allot_tentative_keep(struct allot *a, uint64_t left)
+{
+	blocks_keep(&a->blocks, left);
+}
+
 bool
 allot_block_to_close(
 	struct allot *a, uint64_t now, size_t slice, struct addr *first)

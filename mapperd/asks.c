@@ -132,6 +132,10 @@ ask_known(struct mapper *m, const struct ask *a, struct entry *e)
 		wait_for_removal(m, a);
 		return;
 	}
+	if (e->owner == OWNER_TENTATIVE) {
+		tentative_known(m, a, e);
+		return;
+	}
 	keep_name(m, a, e);
 	if (!lease_wants_renewal(m, e)) {
 		ask_answer(m, a, e);
@@ -182,12 +186,6 @@ submit_make(struct mapper *m, const struct ask *a, struct job *j,
 	job_submit(m, j);
 }
 
-static bool
-room_for(const struct mapper *m, enum entry_kind kind)
-{
-	return m->entries.n[kind] < m->cfg.max_entries;
-}
-
 static void
 make_remote(struct mapper *m, const struct ask *a,
 	const struct pending_key *pending)
@@ -201,7 +199,7 @@ make_remote(struct mapper *m, const struct ask *a,
 		.expires = mapper_now(m) + m->cfg.lease_ms,
 		.name = a->name,
 	};
-	struct job *j = room_for(m, ENTRY_REMOTE) ? job_new(JOB_MAKE) : NULL;
+	struct job *j = mapper_room(m, ENTRY_REMOTE) ? job_new(JOB_MAKE) : NULL;
 	enum ask_result res = ASK_FULL;
 
 	if (j)
@@ -260,7 +258,11 @@ ask_ea(struct mapper *m, const struct ask *a)
 	e = entries_remote(&m->entries, &key);
 	if (e)
 		ask_known(m, a, e);
-	else if (!ask_join(m, a, &pending))
+	else if (ask_join(m, a, &pending))
+		return;
+	else if (a->cmd == MSG_GET_EA)
+		tentative_make(m, a);
+	else
 		make_remote(m, a, &pending);
 }
 
@@ -276,7 +278,7 @@ make_local(struct mapper *m, const struct ask *a,
 		.made = mapper_now(m),
 		.expires = mapper_now(m) + m->cfg.lease_ms,
 	};
-	struct job *j = room_for(m, ENTRY_LOCAL) ? job_new(JOB_MAKE) : NULL;
+	struct job *j = mapper_room(m, ENTRY_LOCAL) ? job_new(JOB_MAKE) : NULL;
 	enum ask_result res = ASK_FULL;
 
 	if (j)
@@ -353,7 +355,7 @@ dispatch(struct mapper *m, const struct ask *a)
 	case MSG_MC_HOST_DATA_HASH:
 		sets_hash(m, a);
 		break;
-	default: /* FEED_USED, MC_HOST_DATA: stored, that is all */
+	default: /* FEED_USED, FEED_PROVED, MC_HOST_DATA: it is stored */
 		mapper_answer(m, a, ASK_OK, NULL, NULL);
 	}
 }
@@ -381,7 +383,9 @@ answer_from_memory(struct mapper *m, const struct ask *a)
 	else if (a->cmd == MSG_GET_REF)
 		e = entries_source(&m->entries, &a->arec.ip,
 			addr_is_zero(&m->cfg.rules.pub));
-	if (!e || e->busy)
+	/* A tentative one a resolver is not told of. */
+	if (!e || e->busy ||
+		(e->owner == OWNER_TENTATIVE && a->cmd != MSG_GET_EA))
 		return false;
 	if (lease_wants_renewal(m, e))
 		lease_keep(m, e, mapper_now(m) + m->cfg.lease_ms);

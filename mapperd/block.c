@@ -23,7 +23,7 @@ _Static_assert(BLOCK_SIZE == 256, "a block's number is an ea's last byte");
 void
 blocks_init(struct blocks *bs, uint64_t quarantine_ms)
 {
-	*bs = (struct blocks){.quarantine_ms = quarantine_ms};
+	*bs = (struct blocks){.quarantine_ms = quarantine_ms, .keep = LEFT_MIN};
 	/* Ranges bound their number, or the caller. */
 	table_init(&bs->all, offsetof(struct block, first), sizeof(struct addr),
 		SIZE_MAX);
@@ -308,6 +308,12 @@ blocks_tick(struct blocks *bs, uint64_t now, size_t n)
 	}
 }
 
+void
+blocks_keep(struct blocks *bs, uint64_t left)
+{
+	bs->keep = left > LEFT_MIN ? left : LEFT_MIN;
+}
+
 struct block *
 blocks_close(struct blocks *bs, uint64_t now)
 {
@@ -315,7 +321,7 @@ blocks_close(struct blocks *bs, uint64_t now)
 
 	if (!b || now < b->until) {
 		b = TAILQ_FIRST(&bs->idle);
-		if (!b || (b->n_free && bs->n_left < LEFT_MIN + b->n_free))
+		if (!b || (b->n_free && bs->n_left < bs->keep + b->n_free))
 			return NULL;
 	}
 	b->state = BLOCK_CLOSING;

@@ -60,6 +60,7 @@ struct blocks {
 	struct block_ended *ended; /* owned */
 	size_t ended_at, ended_room;
 	uint64_t n_left; /* free in OPEN ones */
+	uint64_t keep;	 /* of them, this many stay when others are closed */
 	uint64_t n_used, n_ended;
 	size_t n_held; /* blocks */
 };
@@ -100,6 +101,8 @@ bool blocks_leave(struct blocks *bs, struct block *b, unsigned index);
 /* Ends quarantines that are over, at most n. */
 void blocks_tick(struct blocks *bs, uint64_t now, size_t n);
 
+/* How many free eas are enough room; at first, and at least, two blocks'. */
+void blocks_keep(struct blocks *bs, uint64_t left);
 /* One that is to be closed becomes CLOSING: one without eas in use or in
  * quarantine whose own quarantine is over, or without which others have enough
  * room. NULL: none. */

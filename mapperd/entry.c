@@ -368,7 +368,7 @@ entries_promote(struct entries *es, struct entry *e, const struct entry_data *d)
 	e->born = d->born;
 	e->made = d->made;
 	e->expires = d->expires;
-	e->promoting = false;
+	e->promoting = 0;
 	owner_insert(es, o, e);
 	return 0;
 }

@@ -68,11 +68,11 @@ struct entry_data {
 struct entry {
 	struct addr addr;
 	struct entry_key key;
-	uint8_t kind;	/* enum entry_kind */
-	uint8_t cause;	/* enum entry_cause */
-	bool busy;	/* its removal is being stored */
-	bool promoting; /* tentative: its promotion is being stored */
-	bool unsaved;	/* its lease is longer than the stored one */
+	uint8_t kind;	   /* enum entry_kind */
+	uint8_t cause;	   /* enum entry_cause */
+	bool busy;	   /* its removal is being stored */
+	uint8_t promoting; /* enum entry_cause: its promotion is being stored */
+	bool unsaved;	   /* its lease is longer than the stored one */
 	uint32_t owner;
 	uint64_t born, made, expires;
 	char *name;		     /* owned, or NULL */

@@ -397,11 +397,12 @@ plan_record(struct host_plan *p, uint32_t owner, const struct host_entry *rec)
 
 	if (e && e->owner == owner && addr_eq(&e->addr, &rec->addr))
 		return false; /* in force since before */
-	if (e && e->owner != owner && e->owner != OWNER_MAPPER) {
+	if (e && e->owner != owner && !owner_is_dynamic(e->owner)) {
 		plan_wait(p, owner, rec, e);
 		return true;
 	}
-	/* What people list comes before what was allotted. */
+	/* What people list comes before what was allotted; a tentative entry
+	 * yields by itself when this is stored (jobs.c). */
 	if (e && e->owner == OWNER_MAPPER)
 		change_del(p->change, e, p->now);
 	change_add(p->change, &d);

@@ -119,8 +119,15 @@ static int
 apply_add(struct mapper *m, const struct op *op, uint64_t revision)
 {
 	struct entry_data d = op->data;
+	struct entry *e = find_entry(m, &d);
 
 	d.born = revision;
+	/* Of a tentative one the store knows nothing: it yields. */
+	if (e && e->owner == OWNER_TENTATIVE) {
+		if (e->promoting && addr_eq(&e->addr, &d.addr))
+			return tentative_promoted(m, e, &d);
+		tentative_end(m, e);
+	}
 	m->stats.made += d.owner == OWNER_MAPPER;
 	return entries_add(&m->entries, &d, NULL);
 }
@@ -200,7 +207,9 @@ apply_op(struct mapper *m, const struct op *op, uint64_t revision)
 		}
 		return 0;
 	case OP_NAME:
-		return entries_name(e, op->data.name);
+		return e->owner == OWNER_TENTATIVE
+			       ? 0
+			       : entries_name(e, op->data.name);
 	case OP_GONE:
 		apply_gone(m, &op->data);
 		return 0;
@@ -280,6 +289,13 @@ release(struct mapper *m, struct job *j, bool stored)
 		TAILQ_REMOVE(&m->removals, j, removal);
 		if (!stored)
 			not_removed(m, &j->store.change);
+		break;
+	case JOB_PROMOTE:
+		if (!stored)
+			tentative_not_promoted(m, &j->store.change);
+		break;
+	case JOB_BLOCKS:
+		reserve_done(m, j, stored);
 		break;
 	case JOB_SET:
 		m->applying = NULL;

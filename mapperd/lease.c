@@ -84,7 +84,9 @@ mapper_used(struct mapper *m, const struct ask *a, const struct arec *recs,
 	m->stats.asked[a->cmd]++;
 	for (i = 0; j && i < n; i++) {
 		e = used_entry(m, &recs[i]);
-		if (e && lease_wants_renewal(m, e))
+		if (e && e->owner == OWNER_TENTATIVE)
+			tentative_extend(m, e);
+		else if (e && lease_wants_renewal(m, e))
 			lease_plan(m, &j->store.change, e);
 	}
 	if (!j || (j->store.change.n && !job_add_ask(m, j, a))) {

@@ -77,13 +77,24 @@ save_clock(struct mapper *m)
 bool
 mapper_tick(struct mapper *m)
 {
+	bool more = false;
+
 	m->stats.expiring =
 		m->reported || mapper_now(m) - m->started >= m->cfg.hold_ms;
 	if (m->stats.expiring && !m->expire)
 		lease_expire(m);
+	if (m->stats.expiring)
+		more = tentative_expire(m);
+	reserve_tick(m);
 	sets_tick(m);
 	save_clock(m);
-	return false;
+	return more;
+}
+
+bool
+mapper_room(const struct mapper *m, enum entry_kind kind)
+{
+	return m->entries.n[kind] < m->cfg.max_entries;
 }
 
 struct entries *

@@ -65,10 +65,13 @@ struct mapper {
 	TAILQ_HEAD(removals, job)
 	removals;		       /* under way, in the order of storing */
 	struct job *expire;	       /* the one of them that ends leases */
-	struct job *opening, *closing; /* blocks: under way, or NULL */
-	struct job *applying;	       /* the one set under way, or NULL */
-	struct ask_list set_asks;      /* wait for a source's batches or set */
-	struct hosts_rec *hosts;       /* owned: to be put in force, */
+	struct job *opening, *closing; /* blocks: the last one, or NULL */
+	size_t n_opening;	       /* blocks */
+	unsigned drawn;	      /* tentative eas asked for since the last tick, */
+	uint64_t demand;      /* and in some ticks before, fading */
+	struct job *applying; /* the one set under way, or NULL */
+	struct ask_list set_asks; /* wait for a source's batches or set */
+	struct hosts_rec *hosts;  /* owned: to be put in force, */
 	size_t n_hosts;
 	bool hosts_wanted;
 	uint64_t retry_at;	  /* sets are not tried again before */
@@ -87,6 +90,9 @@ struct mapper {
 /* mapper.c */
 void mapper_answer(struct mapper *m, const struct ask *a, enum ask_result res,
 	const struct arec *rec, const struct entry *e);
+
+/* One more of this kind has room. */
+bool mapper_room(const struct mapper *m, enum entry_kind kind);
 
 /* loading.c */
 /* What the store fills: empty, and freed. 0 or -ENOMEM. */
@@ -143,6 +149,33 @@ void lease_keep(struct mapper *m, struct entry *e, uint64_t expires);
 void lease_keep_all(struct mapper *m, const struct change *c);
 /* The slice of leases that have ended; starts a job when there are any. */
 void lease_expire(struct mapper *m);
+
+/* tentative.c */
+/* GET_EA for what is not known: made and answered, or it waits for a block. */
+void tentative_make(struct mapper *m, const struct ask *a);
+/* GET_EA, MC_GET_EA for a tentative entry. */
+void tentative_known(struct mapper *m, const struct ask *a, struct entry *e);
+/* It is in use. */
+void tentative_extend(struct mapper *m, struct entry *e);
+/* It ends now. */
+void tentative_end(struct mapper *m, struct entry *e);
+/* Its promotion is stored: 0 or -ENOMEM. */
+int tentative_promoted(struct mapper *m, struct entry *e,
+	const struct entry_data *d) MUSTCHECK;
+/* The promotions of this change are not stored. */
+void tentative_not_promoted(struct mapper *m, const struct change *c);
+/* Ends a slice of those whose time is over; true: there may be more. */
+bool tentative_expire(struct mapper *m);
+
+/* reserve.c */
+/* The question waits until a block is open, or is refused. */
+void reserve_wait(struct mapper *m, const struct ask *a);
+/* Opens more blocks when few eas are left. */
+void reserve_ahead(struct mapper *m);
+/* A JOB_BLOCKS has ended. */
+void reserve_done(struct mapper *m, struct job *j, bool stored);
+/* Closes what is not needed. */
+void reserve_tick(struct mapper *m);
 
 /* sets.c, sources.c */
 /* What is loaded of sources is looked at; mapper.started is set. */

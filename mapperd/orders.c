@@ -8,9 +8,9 @@
 static int
 plan_forget(struct mapper *m, struct job *j, struct entry *e)
 {
-	if (e->owner != OWNER_MAPPER)
+	if (!owner_is_dynamic(e->owner))
 		return -EPERM;
-	if (e->busy)
+	if (e->busy || e->promoting)
 		return -EBUSY;
 	change_del(&j->store.change, e, mapper_now(m));
 	e->busy = !j->store.change.failed;
@@ -37,9 +37,15 @@ mapper_forget(
 	struct mapper *m, const struct addr *addr, mapper_done done, void *arg)
 {
 	struct entry *e = entries_by_ea(&m->entries, addr);
-	struct job *j = job_new(JOB_ORDER);
+	struct job *j;
 	int err = -ENOMEM;
 
+	if (e && e->owner == OWNER_TENTATIVE && !e->promoting) {
+		tentative_end(m, e);
+		done(0, 1, arg);
+		return;
+	}
+	j = job_new(JOB_ORDER);
 	if (j)
 		err = e ? plan_forget(m, j, e) : plan_forget_ip(m, j, addr);
 	if (err) {

@@ -115,6 +115,10 @@ fill_answer(struct msg *m, const struct ask *a, const struct arec *rec,
 		m->hash = a->hash;
 		msg_set_source(m, a->echo);
 		return;
+	case MSG_FEED_HOLD:
+		m->n = a->batch;
+		m->arecs = rec;
+		return;
 	case MSG_LOOKUP_EA:
 		if (e && e->name)
 			m->str = (struct msg_str){e->name, strlen(e->name)};
@@ -265,7 +269,7 @@ handle_host(struct server *s, struct server_client *c, const struct msg *m)
 }
 
 static void
-handle_used(struct server *s, struct server_client *c, const struct msg *m)
+handle_report(struct server *s, struct server_client *c, const struct msg *m)
 {
 	const struct arec *recs = get_records(s, m);
 	struct ask a;
@@ -275,7 +279,16 @@ handle_used(struct server *s, struct server_client *c, const struct msg *m)
 		return;
 	}
 	a = new_ask(c, m);
-	mapper_used(s->mapper, &a, recs, m->n);
+	switch (m->cmd) {
+	case MSG_FEED_PROVED:
+		mapper_proved(s->mapper, &a, recs, m->n);
+		break;
+	case MSG_FEED_HOLD:
+		mapper_hold(s->mapper, &a, recs, m->n);
+		break;
+	default:
+		mapper_used(s->mapper, &a, recs, m->n);
+	}
 }
 
 static void
@@ -306,7 +319,9 @@ static const struct handler_row {
 	[MSG_MC_HOST_DATA] = {handle_host, ROLE_PUBLISH},
 	[MSG_MC_HOST_DATA_HASH] = {handle_host, ROLE_PUBLISH},
 	[MSG_FEED_START] = {handle_feed_start, ROLE_FEED},
-	[MSG_FEED_USED] = {handle_used, ROLE_FEED},
+	[MSG_FEED_USED] = {handle_report, ROLE_FEED},
+	[MSG_FEED_PROVED] = {handle_report, ROLE_FEED},
+	[MSG_FEED_HOLD] = {handle_report, ROLE_FEED},
 	[MSG_LOOKUP_EA] = {handle_question, ROLE_RESOLVE},
 };
 

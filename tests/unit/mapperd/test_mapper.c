@@ -81,7 +81,7 @@ model_ask(struct model *m, unsigned host, bool known_ends)
 {
 	struct arec rec = host_arec(host), got;
 	struct msg req = {.mode = MSG_REQ,
-		.cmd = roll_below(&m->dice, 3) ? MSG_MC_GET_EA : MSG_GET_EA,
+		.cmd = MSG_MC_GET_EA,
 		.id = 5,
 		.arecs = &rec,
 		.n = 1};

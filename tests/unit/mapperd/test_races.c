@@ -82,7 +82,7 @@ START_TEST(test_ending_and_listed)
 	for (line_first = 0; line_first < 2; line_first++) {
 		rig_init(&r, "10.240.0.0/12", "192.0.2.1");
 		c = rig_join(&r, ROLE_ALL);
-		get_ea(c, MSG_GET_EA, &rec);
+		get_ea(c, MSG_MC_GET_EA, &rec);
 		r.now += 5 * HOUR;
 		if (!line_first)
 			mapper_tick(rig_mapper(&r));
@@ -119,7 +119,7 @@ START_TEST(test_other_tunnel)
 
 	rig_init(&r, "10.200.0.0/19", "192.0.2.1");
 	c = rig_join(&r, ROLE_ALL);
-	old = get_ea(c, MSG_GET_EA, &rec);
+	old = get_ea(c, MSG_MC_GET_EA, &rec);
 	cfg = rig_config(&r, "10.200.0.0/19", "2001:db8::1");
 	rig_restart(&r, &cfg);
 	rig_pump(&r);
