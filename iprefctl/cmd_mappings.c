@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* iprefctl mappings: every mapping that mapperd holds, a line each. */
+/* iprefctl mappings: the mappings that mapperd holds, a line each, printed as
+ * they come. */
 #include <stdio.h>
 
+#include <assert.h>
 #include "iprefctl/iprefctl.h"
-#include "iprefctl/render.h"
+#include "iprefctl/rows.h"
+
+const struct args_option mappings_options[] = {
+	{"owner", "OWNER", "owner"},
+	{"name", "NAME", "name"},
+	{"address", "ADDRESS", "address"},
+	{"tentative", NULL, "tentative"},
+};
+static_assert(ARRAY_LEN(mappings_options) == N_MAPPINGS_OPTIONS, "all of them");
 
 static const struct column columns[] = {
 	{"KIND", {"kind"}},
@@ -29,30 +39,28 @@ add_expires(json_t *row)
 	json_object_set_new(row, "expires", json_string(text));
 }
 
-int
-cmd_mappings(const struct iprefctl *ctl, size_t n, char **args)
+static int
+on_row(json_t *row, void *arg)
 {
-	const char *error;
-	json_t *rows, *row;
-	size_t i;
+	add_expires(row);
+	rows_put(arg, row);
+	return EXIT_DONE;
+}
 
-	if (n) {
-		fprintf(stderr, "iprefctl: mappings takes no argument \"%s\"\n",
-			args[0]);
+int
+cmd_mappings(const struct iprefctl *ctl, const struct args *args)
+{
+	char target[ARGS_TARGET_MAX];
+	struct rows rows;
+	int rc;
+
+	if (!args_target(target, "/mappings", args, mappings_options,
+		    N_MAPPINGS_OPTIONS)) {
+		iprefctl_error("mappings: that is too long");
 		return EXIT_USAGE;
 	}
-	rows = iprefctl_get(ctl, "mapperd", "/mappings", &error);
-	if (!rows) {
-		fprintf(stderr, "iprefctl: mapperd: %s\n", error);
-		return EXIT_ABSENT;
-	}
-	if (ctl->json) {
-		iprefctl_put_json(rows);
-		return EXIT_DONE;
-	}
-	json_array_foreach (rows, i, row)
-		add_expires(row);
-	render_table(stdout, rows, columns, ARRAY_LEN(columns), 0);
-	json_decref(rows);
-	return EXIT_DONE;
+	rows_init(&rows, stdout, columns, ARRAY_LEN(columns));
+	rc = iprefctl_rows(ctl, target, ctl->timeout_ms, on_row, &rows);
+	rows_end(&rows, !rc && !ctl->json);
+	return rc;
 }

@@ -46,33 +46,32 @@ is_daemon(const char *name)
 }
 
 static bool
-wanted(const char *daemon, size_t n, char **args)
+wanted(const char *daemon, const struct args *args)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		if (!strcmp(daemon, args[i]))
+	for (i = 0; i < args->n; i++)
+		if (!strcmp(daemon, args->operands[i]))
 			return true;
-	return !n;
+	return !args->n;
 }
 
 int
-cmd_status(const struct iprefctl *ctl, size_t n, char **args)
+cmd_status(const struct iprefctl *ctl, const struct args *args)
 {
 	json_t *all = json_object(), *status;
 	const char *error;
 	int rc = EXIT_DONE;
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		if (!is_daemon(args[i])) {
-			fprintf(stderr, "iprefctl: no daemon \"%s\"\n",
-				args[i]);
+	for (i = 0; i < args->n; i++)
+		if (!is_daemon(args->operands[i])) {
+			iprefctl_error("no daemon \"%s\"", args->operands[i]);
 			json_decref(all);
 			return EXIT_USAGE;
 		}
 	for (i = 0; i < ARRAY_LEN(daemons); i++) {
-		if (!wanted(daemons[i], n, args))
+		if (!wanted(daemons[i], args))
 			continue;
 		status = iprefctl_get(ctl, daemons[i], "/status", &error);
 		if (!status)

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What iprefctl's commands share: its settings, asking a daemon, exit codes.
+ * What iprefctl's commands share: their arguments, asking a daemon, exit codes.
  *
  * A command asks daemons over their control sockets (libipref/ctl.h), prints
- * what they say, for people or with --json as it came, and returns an exit code
- * that scripts can use. Nothing is kept between calls.
+ * what they say, for people or as JSON, and returns an exit code that scripts
+ * can use. Long answers are printed as they come. Nothing is kept between
+ * calls.
  */
 #ifndef IPREFCTL_H
 #define IPREFCTL_H
 
 #include <jansson.h>
+#include <stdio.h>
 
+#include "iprefctl/args.h"
 #include "libipref/base.h"
 #include "libipref/common.h"
+#include "libipref/ctl.h"
 
 enum {
 	EXIT_DONE = 0,	 /* asked and answered */
-	EXIT_ABSENT = 1, /* a daemon does not answer, or answers an error */
+	EXIT_ABSENT = 1, /* no answer, refused, failed, or there is no such */
 	EXIT_USAGE = 2,
 };
 
@@ -28,21 +32,59 @@ struct iprefctl {
 
 /* One command: `iprefctl NAME ARGUMENTS`. */
 struct command {
-	const char *name;
+	const char *name;      /* perhaps of two words: "source remove" */
 	const char *arguments; /* for --help: "[DAEMON...]" */
 	const char *help;
-	/* args: those behind the name, without --json. Returns EXIT_*. */
-	int (*run)(const struct iprefctl *ctl, size_t n, char **args);
+	const struct args_option *options; /* NULL: none */
+	size_t n_options;
+	size_t min, max; /* operands */
+	/* Returns EXIT_*. */
+	int (*run)(const struct iprefctl *ctl, const struct args *args);
 };
 
 /* Asks a daemon for a page ("/status"): its JSON, the caller's reference, or
  * NULL; *error then says why, static or from strerror(). */
 json_t *iprefctl_get(const struct iprefctl *ctl, const char *daemon,
 	const char *page, const char **error) MUSTCHECK;
+
+/* One request to mapperd. Pieces of a good answer go to fn; what fails is said
+ * on stderr. Returns EXIT_*. */
+struct iprefctl_ask {
+	const char *method, *target;
+	uint64_t timeout_ms; /* until the answer begins */
+	uint64_t idle_ms;    /* between pieces; 0: for ever */
+	ctl_piece_fn fn;
+	void *arg;
+};
+int iprefctl_ask(
+	const struct iprefctl *ctl, const struct iprefctl_ask *ask) MUSTCHECK;
+/* A command of mapperd: its JSON into *json (the caller's reference). */
+int iprefctl_order(const struct iprefctl *ctl, const char *target,
+	uint64_t timeout_ms, json_t **json) MUSTCHECK;
+
+/* A page of mapperd whose JSON has an object a line, also within an array: each
+ * goes to fn; 0 to go on, else EXIT_*. With --json the page goes to stdout as
+ * it comes instead, and fn is not called. */
+typedef int (*iprefctl_row_fn)(json_t *row, void *arg);
+int iprefctl_rows(const struct iprefctl *ctl, const char *target,
+	uint64_t idle_ms, iprefctl_row_fn fn, void *arg) MUSTCHECK;
+
 /* Prints JSON as it came, indented, and drops the reference. */
 void iprefctl_put_json(json_t *json);
+/* "iprefctl: " and the text, on stderr. */
+void iprefctl_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-int cmd_status(const struct iprefctl *ctl, size_t n, char **args);
-int cmd_mappings(const struct iprefctl *ctl, size_t n, char **args);
+/* Of mappings and watch. */
+#define N_MAPPINGS_OPTIONS 4
+extern const struct args_option mappings_options[N_MAPPINGS_OPTIONS];
+
+int cmd_status(const struct iprefctl *ctl, const struct args *args);
+int cmd_mappings(const struct iprefctl *ctl, const struct args *args);
+int cmd_lookup(const struct iprefctl *ctl, const struct args *args);
+int cmd_sources(const struct iprefctl *ctl, const struct args *args);
+int cmd_source_remove(const struct iprefctl *ctl, const struct args *args);
+int cmd_watch(const struct iprefctl *ctl, const struct args *args);
+int cmd_backup(const struct iprefctl *ctl, const struct args *args);
+int cmd_forget(const struct iprefctl *ctl, const struct args *args);
 
 #endif

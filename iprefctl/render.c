@@ -6,8 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define VALUE_MAX   1100 /* a DNS name with every byte escaped */
-#define COLUMNS_MAX 16
+#define VALUE_MAX 1100 /* a DNS name with every byte escaped */
 
 const char *
 render_value(const json_t *value, char *buf, size_t size)
@@ -70,39 +69,64 @@ cell(const json_t *row, const struct column *column)
 }
 
 void
+render_widths(const json_t *row, const struct column *columns, size_t n,
+	size_t width[COLUMNS_MAX])
+{
+	char buf[VALUE_MAX];
+	size_t c, len;
+
+	for (c = 0; c < n; c++) {
+		len = row ? strlen(render_value(
+				    cell(row, &columns[c]), buf, sizeof(buf)))
+			  : strlen(columns[c].heading);
+		if (!row || len > width[c])
+			width[c] = len;
+	}
+}
+
+void
+render_heading(FILE *out, const struct column *columns, size_t n,
+	const size_t width[COLUMNS_MAX], int indent)
+{
+	size_t c;
+
+	fprintf(out, "%*s", indent, "");
+	for (c = 0; c < n; c++)
+		fprintf(out, "%-*s%s", c + 1 < n ? (int)width[c] : 0,
+			columns[c].heading, c + 1 < n ? "  " : "\n");
+}
+
+void
+render_row(FILE *out, const json_t *row, const struct column *columns, size_t n,
+	const size_t width[COLUMNS_MAX], int indent)
+{
+	char buf[VALUE_MAX];
+	size_t c;
+
+	if (!json_is_object(row))
+		return;
+	fprintf(out, "%*s", indent, "");
+	for (c = 0; c < n; c++)
+		fprintf(out, "%-*s%s", c + 1 < n ? (int)width[c] : 0,
+			render_value(cell(row, &columns[c]), buf, sizeof(buf)),
+			c + 1 < n ? "  " : "\n");
+}
+
+void
 render_table(FILE *out, const json_t *rows, const struct column *columns,
 	size_t n_columns, int indent)
 {
-	size_t width[COLUMNS_MAX], r, c, len;
-	char buf[VALUE_MAX];
+	size_t width[COLUMNS_MAX], r;
 	const json_t *row;
 
 	if (n_columns > COLUMNS_MAX)
 		n_columns = COLUMNS_MAX;
-	for (c = 0; c < n_columns; c++)
-		width[c] = strlen(columns[c].heading);
+	render_widths(NULL, columns, n_columns, width);
 	json_array_foreach (rows, r, row)
-		for (c = 0; c < n_columns; c++) {
-			len = strlen(render_value(
-				cell(row, &columns[c]), buf, sizeof(buf)));
-			if (len > width[c])
-				width[c] = len;
-		}
-	fprintf(out, "%*s", indent, "");
-	for (c = 0; c < n_columns; c++)
-		fprintf(out, "%-*s%s", c + 1 < n_columns ? (int)width[c] : 0,
-			columns[c].heading, c + 1 < n_columns ? "  " : "\n");
-	json_array_foreach (rows, r, row) {
-		if (!json_is_object(row))
-			continue;
-		fprintf(out, "%*s", indent, "");
-		for (c = 0; c < n_columns; c++)
-			fprintf(out, "%-*s%s",
-				c + 1 < n_columns ? (int)width[c] : 0,
-				render_value(cell(row, &columns[c]), buf,
-					sizeof(buf)),
-				c + 1 < n_columns ? "  " : "\n");
-	}
+		render_widths(row, columns, n_columns, width);
+	render_heading(out, columns, n_columns, width, indent);
+	json_array_foreach (rows, r, row)
+		render_row(out, row, columns, n_columns, width, indent);
 }
 
 static bool

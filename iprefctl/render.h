@@ -8,6 +8,8 @@
 
 #include "libipref/base.h"
 
+#define COLUMNS_MAX 16 /* of a table */
+
 /* The members of an object, one a line, values aligned, those of objects
  * inside indented below their name; an array of objects as a table, or as
  * paragraphs when they hold arrays or objects themselves. */
@@ -23,6 +25,16 @@ struct column {
  * as their widest value. */
 void render_table(FILE *out, const json_t *rows, const struct column *columns,
 	size_t n_columns, int indent);
+
+/* Its parts, for tables that are printed as they come. Widths: of the headings
+ * when row is NULL, else grown to what the row needs. At most COLUMNS_MAX
+ * columns. */
+void render_widths(const json_t *row, const struct column *columns, size_t n,
+	size_t width[COLUMNS_MAX]);
+void render_heading(FILE *out, const struct column *columns, size_t n,
+	const size_t width[COLUMNS_MAX], int indent);
+void render_row(FILE *out, const json_t *row, const struct column *columns,
+	size_t n, const size_t width[COLUMNS_MAX], int indent);
 
 /* A scalar as text into buf, cut when it does not fit; "-" for null. Control
  * characters, which a terminal might obey, become '?'. */

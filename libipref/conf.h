@@ -14,6 +14,8 @@
 #ifndef LIBIPREF_CONF_H
 #define LIBIPREF_CONF_H
 
+#include <stdio.h>
+
 #include "libipref/addr.h"
 #include "libipref/base.h"
 #include "libipref/ref.h"
@@ -79,6 +81,8 @@ struct conf_spec {
 	const char *summary; /* one line for --help */
 	const char
 		*operands; /* "LOCAL:PUBLIC:SERVER...", or NULL: none taken */
+	/* Prints more for --help, between usage and options; or NULL. */
+	void (*more_help)(FILE *out);
 	/* A check of each operand: NULL, or the reason why it is refused
 	 * (static text). May be NULL. */
 	const char *(*check_operand)(const char *text);

@@ -171,6 +171,10 @@ conf_help_print(const struct conf_spec *spec)
 		IPREF_VERSION, spec->summary, spec->program,
 		spec->operands ? " " : "",
 		spec->operands ? spec->operands : "");
+	if (spec->more_help) {
+		spec->more_help(stdout);
+		putchar('\n');
+	}
 	printf("Options: -name VALUE or -name=VALUE, with one dash or two; a "
 	       "switch is -name,\n-name=true or -name=false. Options win over "
 	       "the settings file");

@@ -63,9 +63,9 @@ bool ctl_query(const char *query, const char *key, char *buf, size_t size);
 /*
  * Pages in portions: as fast as the client reads. Nothing is asked of the
  * source before the last portion has gone to the kernel, so a client costs one
- * portion, however slow it is. One that takes nothing for 30 s is cut; waiting
- * without anything to send takes as long as it takes. One that closes its end,
- * or its writing half, has gone.
+ * portion, however slow it is. One that takes nothing for long (30 s unless the
+ * source says more) is cut; waiting without anything to send takes as long as
+ * it takes. One that closes its end, or its writing half, has gone.
  */
 enum ctl_next {
 	CTL_MORE, /* call again, also when nothing was appended */
@@ -80,6 +80,7 @@ struct ctl_source {
 	/* Called once, at the end or when the client has gone or the daemon
 	 * stops: nothing else is called any more, and the stream is no more. */
 	void (*closed)(void *arg);
+	unsigned stall_s; /* a client may take nothing so long; 0: 30 */
 };
 struct ctl_stream;
 /* Opens the page for one client: 200 and *arg, what source is called with; or

@@ -140,7 +140,9 @@ on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 static void
 begin(struct ctl_stream *s, const char *content_type)
 {
-	static const struct timeval stall = {.tv_sec = STALL_SECONDS};
+	const struct timeval stall = {.tv_sec = s->source->stall_s
+							? s->source->stall_s
+							: STALL_SECONDS};
 	struct evhttp_connection *conn = evhttp_request_get_connection(s->req);
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(s->req);

@@ -106,6 +106,43 @@ order_forget(const char *query, struct ctl_reply *r, void *arg)
 		mapper_forget(server_mapper(d->server), &addr, on_forgotten, o);
 }
 
+static void
+on_removed(int err, size_t n, void *arg)
+{
+	struct order *o = arg;
+
+	if (err) {
+		refuse(o, err, "there is no source %s", "%s can't be removed");
+	} else {
+		log_notice("source %s: removed by order, with %zu hosts",
+			o->what, n);
+		ctl_reply_json(
+			o->reply, json_pack("{s:s, s:I}", "source", o->what,
+					  "withdrawn", (json_int_t)n));
+	}
+	free(o);
+}
+
+static void
+order_remove(const char *query, struct ctl_reply *r, void *arg)
+{
+	char text[SOURCE_TEXT_MAX];
+	struct mapperd *d = arg;
+	struct source source;
+	struct order *o;
+
+	if (!ctl_query(query, "source", text, sizeof(text)) ||
+		!source_parse(&source, text, strlen(text))) {
+		ctl_reply_text(
+			r, 400, "source: LOCAL:PUBLIC is needed, two domains");
+		return;
+	}
+	o = order_new(d, r, source_format(&source, text));
+	if (o)
+		mapper_source_remove(
+			server_mapper(d->server), &source, on_removed, o);
+}
+
 /* --- backup --------------------------------------------------------------- */
 
 struct backup {
@@ -142,7 +179,8 @@ backup_closed(void *arg)
 static void
 on_backup(int fd, int err, void *arg)
 {
-	static const struct ctl_source source = {backup_next, backup_closed};
+	static const struct ctl_source source = {
+		.next = backup_next, .closed = backup_closed};
 	struct ctl_reply *r = arg;
 	struct backup *b;
 
@@ -182,5 +220,6 @@ commands_add(struct mapperd *d)
 	struct ctl *ctl = d->daemon->ctl;
 
 	ctl_add_command(ctl, "/forget", order_forget, d);
+	ctl_add_command(ctl, "/source/remove", order_remove, d);
 	ctl_add_command(ctl, "/backup", order_backup, d);
 }

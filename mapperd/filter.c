@@ -91,6 +91,16 @@ read_address(struct filter *f, char *value, const struct hostset *sets)
 }
 
 static const char *
+read_host(struct filter *f, char *value, const struct hostset *sets)
+{
+	(void)sets;
+	f->has_host = true;
+	return addr_parse(&f->host, value, strlen(value))
+		       ? NULL
+		       : "it is no IP address";
+}
+
+static const char *
 read_gw(struct filter *f, char *value, const struct hostset *sets)
 {
 	(void)sets;
@@ -125,6 +135,7 @@ static const struct filter_row {
 	{"owner", read_owner},
 	{"name", read_name},
 	{"address", read_address},
+	{"host", read_host},
 	{"gw", read_gw},
 	{"ref", read_ref},
 	{"tentative", read_tentative},
@@ -204,6 +215,8 @@ filter_match(const struct filter *f, const struct entry_data *d,
 	if (f->has_tentative && (d->owner == OWNER_TENTATIVE) != f->tentative)
 		return false;
 	if (f->has_ref && !ref_eq(&d->key.ref, &f->ref))
+		return false;
+	if (f->has_host && !addr_eq(&d->addr, &f->host))
 		return false;
 	if (f->has_gw && !addr_eq(gw, &f->gw))
 		return false;

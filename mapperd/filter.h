@@ -6,6 +6,7 @@
  *	owner		mapper, tentative, hosts, or LOCAL:PUBLIC
  *	name		a DNS name, or *.NAME for those below it
  *	address		an ea, ip or gw, or a prefix
+ *	host		an ea or ip
  *	gw		a context address
  *	ref		a reference
  *	tentative	1 or 0
@@ -16,12 +17,13 @@
 #include "mapperd/show.h"
 
 struct filter {
-	bool has_owner, has_name, has_address, has_gw, has_ref, has_tentative;
+	bool has_owner, has_name, has_address, has_host, has_gw, has_ref,
+		has_tentative;
 	uint32_t owner;
 	char name[ENTRY_NAME_MAX + 1]; /* lower case, no last dot */
 	bool below;		       /* name: those below it */
 	struct prefix address;
-	struct addr gw;
+	struct addr host, gw;
 	struct ref ref;
 	bool tentative;
 };

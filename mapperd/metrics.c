@@ -166,14 +166,19 @@ metrics_sources(struct ctl_metrics *m, const struct mapperd *d)
 {
 	struct mapper *mapper = server_mapper(d->server);
 	const struct hostset *sets = mapper_sources(mapper);
-	uint64_t conflicts = 0;
+	uint64_t silent = 0, conflicts = 0;
 	size_t i;
 
-	for (i = 0; i < sets->n; i++)
+	for (i = 0; i < sets->n; i++) {
+		silent += hostset_silent(sets->sources[i], mapper_now(mapper));
 		conflicts += sets->sources[i]->conflicts;
+	}
 	const struct metric rows[] = {
 		{"sources", CTL_GAUGE, "Sources of hosts that are known.",
 			sets->n},
+		{"sources_silent", CTL_GAUGE,
+			"Sources that have not been heard from for long.",
+			silent},
 		{"source_conflicts", CTL_GAUGE,
 			"Records that wait because another source leads their "
 			"reference elsewhere.",

@@ -20,6 +20,7 @@
 #define PORTION_LOOKED	4096
 #define CONFLICTS_SHOWN 100
 #define WAITS_LOOKED	65536
+#define STALL_S		600 /* people read these page by page */
 
 struct show
 pages_show(const struct mapperd *d)
@@ -199,33 +200,62 @@ conflict_list(const struct mapperd *d, const struct host_source *s,
 	return list;
 }
 
+static void
+put_count(json_t *o, const char *key, uint64_t n)
+{
+	json_object_set_new(o, key, json_integer((json_int_t)n));
+}
+
+static void
+put_seconds(json_t *o, const char *key, bool known, uint64_t ms)
+{
+	if (known)
+		put_count(o, key, ms / 1000);
+	else
+		json_object_set_new(o, key, json_null());
+}
+
+/* What only those have that send their sets. */
+static void
+put_agent(json_t *o, const struct host_source *s, uint64_t now)
+{
+	bool hosts = s->id == OWNER_HOSTS;
+	char hash[17];
+
+	snprintf(hash, sizeof(hash), "%016" PRIx64, s->hash);
+	json_object_set_new(
+		o, "hash", s->held && !hosts ? json_string(hash) : json_null());
+	put_seconds(o, "heard_seconds", s->heard && !hosts, now - s->heard);
+	put_seconds(o, "interval_seconds", s->interval, s->interval);
+	json_object_set_new(
+		o, "silent", json_boolean(!hosts && hostset_silent(s, now)));
+	json_object_set_new(o, "unfinished",
+		s->stage_open
+			? json_pack("{s:I}", "records", (json_int_t)s->stage.n)
+			: json_null());
+}
+
 static json_t *
 source_object(const struct mapperd *d, const struct host_source *s)
 {
 	const struct show how = pages_show(d);
-	const struct entry_owner *o =
+	const struct entry_owner *owner =
 		entries_owner(mapper_entries(server_mapper(d->server)), s->id);
-	bool hosts = s->id == OWNER_HOSTS;
-	char text[SOURCE_TEXT_MAX], hash[17];
-	json_int_t in_force = o ? (json_int_t)o->n : 0;
-	json_int_t waiting = (json_int_t)s->n_waits;
+	size_t in_force = owner ? owner->n : 0;
+	char text[SOURCE_TEXT_MAX];
+	json_t *o = json_object();
 
-	snprintf(hash, sizeof(hash), "%016" PRIx64, s->hash);
-	return json_pack("{s:s?, s:I, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, s:o}",
-		"source", show_owner(s->id, how.sets, text), "records",
-		hosts ? in_force + waiting : (json_int_t)s->count, "in_force",
-		in_force, "refused", (json_int_t)s->refused, "waiting", waiting,
-		"conflicts", (json_int_t)s->conflicts, "conflict_details",
-		conflict_list(d, s, &how), "hash",
-		hosts || !s->held ? NULL : hash, "heard_seconds",
-		s->heard && !hosts
-			? json_integer(
-				  (json_int_t)((how.now - s->heard) / 1000))
-			: json_null(),
-		"unfinished",
-		s->stage_open
-			? json_pack("{s:I}", "records", (json_int_t)s->stage.n)
-			: json_null());
+	json_object_set_new(
+		o, "source", json_string(show_owner(s->id, how.sets, text)));
+	put_count(o, "records",
+		s->id == OWNER_HOSTS ? in_force + s->n_waits : s->count);
+	put_count(o, "in_force", in_force);
+	put_count(o, "refused", s->refused);
+	put_count(o, "waiting", s->n_waits);
+	put_count(o, "conflicts", s->conflicts);
+	json_object_set_new(o, "conflict_details", conflict_list(d, s, &how));
+	put_agent(o, s, how.now);
+	return o;
 }
 
 /* The source with the lowest id above `last`. */
@@ -282,8 +312,8 @@ void
 pages_add(struct mapperd *d)
 {
 	static const struct ctl_source mappings = {
-		mappings_next, mappings_closed};
-	static const struct ctl_source sources = {sources_next, free};
+		mappings_next, mappings_closed, STALL_S};
+	static const struct ctl_source sources = {sources_next, free, STALL_S};
 	struct ctl *ctl = d->daemon->ctl;
 
 	ctl_add_stream(ctl, "/mappings", "application/json", mappings_open,

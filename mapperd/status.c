@@ -116,9 +116,7 @@ source_object(const struct mapperd *d, const struct host_source *s)
 	snprintf(hash, sizeof(hash), "%016" PRIx64, s->hash);
 	json_object_set_new(j, "id", number(s->id));
 	json_object_set_new(j, "source",
-		json_string(s->id == OWNER_HOSTS
-				    ? "hosts file"
-				    : source_format(&s->name, text)));
+		json_string(show_owner(s->id, mapper_sources(m), text)));
 	json_object_set_new(j, "hosts", number(o ? o->n : 0));
 	json_object_set_new(j, "waiting", number(s->n_waits));
 	json_object_set_new(j, "conflicts", number(s->conflicts));
@@ -132,6 +130,8 @@ source_object(const struct mapperd *d, const struct host_source *s)
 	json_object_set_new(j, "heard_seconds_ago",
 		s->heard ? number((mapper_now(m) - s->heard) / 1000)
 			 : json_null());
+	json_object_set_new(
+		j, "silent", json_boolean(hostset_silent(s, mapper_now(m))));
 	return j;
 }
 

@@ -209,7 +209,8 @@ watch_free(struct watch *w)
 void
 watch_add(struct watch *w)
 {
-	static const struct ctl_source source = {watch_next, watch_closed};
+	static const struct ctl_source source = {
+		.next = watch_next, .closed = watch_closed};
 
 	ctl_add_stream(w->d->daemon->ctl, "/watch", "application/jsonl",
 		watch_open, &source, w);

@@ -34,7 +34,8 @@ answer_closed(void *arg)
 	o->closed++;
 }
 
-static const struct ctl_source source = {answer_next, answer_closed};
+static const struct ctl_source source = {
+	.next = answer_next, .closed = answer_closed};
 
 static void
 order(const char *query, struct ctl_reply *r, void *arg)

@@ -43,7 +43,8 @@ script_closed(void *arg)
 	sc->closed++;
 }
 
-static const struct ctl_source source = {script_next, script_closed};
+static const struct ctl_source source = {
+	.next = script_next, .closed = script_closed};
 
 static int
 script_open(struct ctl_stream *s, const char *query, struct evbuffer *error,

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* iprefctl sources, source remove: who lists hosts, what of it is in force, and
+ * what is kept out by whom. */
+#include <stdio.h>
+
+#include "iprefctl/iprefctl.h"
+#include "iprefctl/rows.h"
+
+static const struct column columns[] = {
+	{"RECORDS", {"records"}},
+	{"IN FORCE", {"in_force"}},
+	{"REFUSED", {"refused"}},
+	{"WAITING", {"waiting"}},
+	{"CONFLICTS", {"conflicts"}},
+	{"HEARD", {"heard"}},
+	{"SILENT", {"silent"}},
+	{"UNFINISHED", {"unfinished_records"}},
+	{"SOURCE", {"source"}},
+};
+
+struct sources {
+	struct rows rows;
+	json_t *with_conflicts; /* sources; owned */
+};
+
+static void
+add_shown(json_t *row)
+{
+	const json_t *heard = json_object_get(row, "heard_seconds");
+	json_t *unfinished = json_object_get(row, "unfinished");
+	char since[64];
+
+	if (json_is_integer(heard)) {
+		render_duration((uint64_t)json_integer_value(heard), since,
+			sizeof(since));
+		json_object_set_new(
+			row, "heard", json_sprintf("%s ago", since));
+	}
+	if (json_is_object(unfinished))
+		json_object_set(row, "unfinished_records",
+			json_object_get(unfinished, "records"));
+}
+
+static int
+on_row(json_t *row, void *arg)
+{
+	struct sources *s = arg;
+
+	add_shown(row);
+	rows_put(&s->rows, row);
+	if (json_integer_value(json_object_get(row, "conflicts")) > 0)
+		json_array_append(s->with_conflicts, row);
+	return EXIT_DONE;
+}
+
+static void
+print_conflicts(const json_t *source)
+{
+	static const struct column conflict_columns[] = {
+		{"CONTEXT", {"gw"}},
+		{"REFERENCE", {"ref"}},
+		{"WANTED FOR", {"wanted"}},
+		{"HELD FOR", {"held"}},
+		{"BY", {"holder"}},
+	};
+	const json_t *list = json_object_get(source, "conflict_details");
+	json_int_t n = json_integer_value(json_object_get(source, "conflicts"));
+	json_int_t shown = (json_int_t)json_array_size(list);
+
+	printf("\n%s: %" JSON_INTEGER_FORMAT " conflicts",
+		json_string_value(json_object_get(source, "source")), n);
+	printf(shown < n ? ", the first %" JSON_INTEGER_FORMAT ":\n" : ":\n",
+		shown);
+	render_table(
+		stdout, list, conflict_columns, ARRAY_LEN(conflict_columns), 2);
+}
+
+int
+cmd_sources(const struct iprefctl *ctl, const struct args *args)
+{
+	struct sources s = {.with_conflicts = json_array()};
+	json_t *source;
+	size_t i;
+	int rc;
+
+	(void)args;
+	rows_init(&s.rows, stdout, columns, ARRAY_LEN(columns));
+	rc = iprefctl_rows(ctl, "/sources", ctl->timeout_ms, on_row, &s);
+	rows_end(&s.rows, !rc && !ctl->json);
+	json_array_foreach (s.with_conflicts, i, source)
+		print_conflicts(source);
+	json_decref(s.with_conflicts);
+	return rc;
+}
+
+int
+cmd_source_remove(const struct iprefctl *ctl, const struct args *args)
+{
+	char target[ARGS_TARGET_MAX] = "/source/remove";
+	json_t *json;
+	int rc;
+
+	if (!args_query(target, "source", args->operands[0])) {
+		iprefctl_error("source remove: that is too long");
+		return EXIT_USAGE;
+	}
+	rc = iprefctl_order(ctl, target, ctl->timeout_ms, &json);
+	if (rc)
+		return rc;
+	if (ctl->json) {
+		iprefctl_put_json(json);
+		return EXIT_DONE;
+	}
+	printf("%s: removed; %" JSON_INTEGER_FORMAT " hosts withdrawn\n",
+		json_string_value(json_object_get(json, "source")),
+		json_integer_value(json_object_get(json, "withdrawn")));
+	json_decref(json);
+	return EXIT_DONE;
+}
