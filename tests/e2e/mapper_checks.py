@@ -8,6 +8,7 @@ import os
 import pwd
 import random
 import select
+import signal
 import socket
 import sys
 import threading
@@ -310,14 +311,30 @@ def not_allowed(path):
     raise AssertionError("anybody may connect")
 
 
+def too_long(path):
+    """A packet longer than any may be: dropped whole, the connection stays."""
+    with Client(path) as c:
+        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        head = c.packet(mc.REQ, mc.MC_GET_EA, 7,
+                        c.arec(gw="203.0.113.80", ref=80))
+        c.send(head + bytes(70000))
+        # An answer to it would come before this one.
+        assert c.get_ea("203.0.113.80", 81)
+        assert not c.waiting
+
+
 def run_as(user):
     """This process becomes that user, with its groups and those of @NAME
-    words behind it: "daemon", "daemon@www-data"."""
+    words behind it: "daemon", "daemon@www-data"; a number is one that only the
+    mapper knows."""
     name, *groups = user.split("@")
-    entry = pwd.getpwnam(name)
+    if name.isdigit():
+        uid = gid = int(name)
+    else:
+        uid, gid = pwd.getpwnam(name)[2:4]
     os.setgroups([grp.getgrnam(g).gr_gid for g in groups])
-    os.setgid(entry.pw_gid)
-    os.setuid(entry.pw_uid)
+    os.setgid(gid)
+    os.setuid(uid)
 
 
 def may(path, user, allowed):
@@ -351,6 +368,26 @@ def may(path, user, allowed):
                              "follow also", "follow as well",
                              "follow and report") if w.startswith(word)}
     assert got == want, (user, got)
+
+
+def turned_out(path, user, pid):
+    """SIGHUP takes a right away from this user: its connection ends."""
+    ready, connected = os.pipe()
+    child = os.fork()
+    if child == 0:
+        run_as(user)
+        with Client(path) as c:
+            assert c.get_ea("203.0.113.77", 77)
+            os.write(connected, b"1")
+            try:
+                c.receive()
+            except ConnectionError:
+                os._exit(0)
+        os._exit(1)
+    os.close(connected)
+    assert os.read(ready, 1), "it may not ask at all"
+    os.kill(int(pid), signal.SIGHUP)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ START_TEST(test_whole_at_once)
 {
 	static struct rig r;
 	struct rig_client *c;
-	uint64_t hash = hash_of(1, 100);
+	uint64_t hash = hash_of(1, 100), stored;
 	unsigned i;
 
 	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
@@ -23,8 +23,12 @@ START_TEST(test_whole_at_once)
 		ck_assert_int_eq(held(c, "a", hash, 100), MSG_NACK);
 		ck_assert_int_eq(held(c, "a", hash_of(101, 5), 5), MSG_ACK);
 	}
+	stored = r.store.stored;
 	ck_assert_int_eq(batch(c, "a", hash, 91, 10), MSG_ACK);
 	ck_assert_uint_eq(in_force(&r), 100);
+	/* The batch, and one change for all: the old set goes, this one comes.
+	 */
+	ck_assert_uint_eq(r.store.stored, stored + 2);
 	ck_assert_int_eq(held(c, "a", hash, 100), MSG_ACK);
 	ck_assert_int_eq(held(c, "a", hash, 99), MSG_NACK);
 	ck_assert_int_eq(held(c, "a", hash_of(101, 5), 5), MSG_NACK);
@@ -227,7 +231,41 @@ START_TEST(test_without_waiting)
 }
 END_TEST
 
-RUN_TESTS("sets", test_whole_at_once, test_the_same_again,
+/* Several references of one host all serve. */
+START_TEST(test_many_references)
+{
+	static struct rig r;
+	const struct entry *e;
+	struct arec recs[20];
+	struct rig_client *c;
+	unsigned i, n = 0;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	fill(recs, 1, 20);
+	for (i = 0; i < 20; i++)
+		recs[i].ip = addr_of("192.168.7.200");
+	ck_assert_int_eq(
+		batch_of(c, "a", msg_set_hash(recs, 20), recs, 20), MSG_ACK);
+	for (i = 1; i <= 20; i++)
+		ck_assert_uint_eq(leads_to(&r, i), 0x7c8);
+	e = entries_by_ip(mapper_entries(rig_mapper(&r)), &recs[0].ip);
+	for (; e; e = e->next_ip)
+		n++;
+	ck_assert_uint_eq(n, 20);
+	/* One record sent twice counts once; two that differ in the address
+	 * alone are two records, of which one serves. */
+	fill(recs, 1, 3);
+	recs[2].ref = recs[1].ref;
+	ck_assert_int_eq(batch_of(c, "a", LIAR, recs, 3), MSG_ACK);
+	ck_assert_int_eq(batch_of(c, "a", LIAR, recs, 3), MSG_ACK);
+	ck_assert_int_eq(held(c, "a", LIAR, 3), MSG_ACK);
+	ck_assert_uint_eq(in_force(&r), 2);
+	rig_fini(&r);
+}
+END_TEST
+
+RUN_TESTS("sets", test_many_references, test_whole_at_once, test_the_same_again,
 	test_kept_ones_keep_their_age, test_hash_never_matches,
 	test_empty_both_ways, test_unfinished, test_store_fails,
 	test_without_waiting)

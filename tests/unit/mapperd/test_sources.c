@@ -154,6 +154,55 @@ START_TEST(test_conflicts)
 }
 END_TEST
 
+static void
+hosts_line(struct rig *r, const char *ip, uint64_t ref)
+{
+	struct hosts_rec line = {
+		.entry = {.kind = ENTRY_LOCAL,
+			.key = {addr_zero(4), ref_from_u64(ref)},
+			.line = 1}};
+
+	if (ip)
+		line.entry.addr = addr_of(ip);
+	ck_assert_int_eq(mapper_hosts(rig_mapper(r), &line, ip ? 1 : 0), 0);
+	rig_pump(r);
+}
+
+/* The hosts file is an owner like any other: who was first keeps the reference,
+ * the other gets it when the first one withdraws. */
+START_TEST(test_hosts_file_conflicts)
+{
+	static struct rig r;
+	struct host_source *hosts;
+	struct rig_client *c;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	hosts = hostset_by_id(mapper_sources(rig_mapper(&r)), OWNER_HOSTS);
+	hosts_line(&r, "192.168.9.9", 5);
+	publish(c, "a", 1, 1, 10);
+	ck_assert_uint_eq(leads_to(&r, 5), 0x909);
+	ck_assert_uint_eq(source_in(&r, "a")->conflicts, 1);
+	hosts_line(&r, NULL, 0);
+	ck_assert_uint_eq(leads_to(&r, 5), 0x105);
+	ck_assert_uint_eq(source_in(&r, "a")->conflicts, 0);
+	/* The other way round. */
+	hosts_line(&r, "192.168.9.9", 5);
+	ck_assert_uint_eq(leads_to(&r, 5), 0x105);
+	ck_assert_uint_eq(hosts->conflicts, 1);
+	ck_assert_int_eq(removal(&r, "a").err, 0);
+	ck_assert_uint_eq(leads_to(&r, 5), 0x909);
+	ck_assert_uint_eq(hosts->conflicts, 0);
+	ck_assert_uint_eq(in_force(&r), 1);
+	/* The hosts file is no source that could be removed. */
+	mapper_source_remove(
+		rig_mapper(&r), &hosts->name, on_done, &(struct outcome){0});
+	rig_pump(&r);
+	ck_assert_uint_eq(in_force(&r), 1);
+	rig_fini(&r);
+}
+END_TEST
+
 START_TEST(test_removed)
 {
 	static struct rig r;
@@ -494,7 +543,8 @@ START_TEST(test_tried_again)
 }
 END_TEST
 
-RUN_TESTS("sources", test_silent, test_intervals, test_conflicts, test_removed,
-	test_removed_meanwhile, test_removal_not_stored, test_bound,
-	test_started_again, test_refused_for_settings,
-	test_first_set_not_stored, test_less_room, test_tried_again)
+RUN_TESTS("sources", test_silent, test_intervals, test_conflicts,
+	test_hosts_file_conflicts, test_removed, test_removed_meanwhile,
+	test_removal_not_stored, test_bound, test_started_again,
+	test_refused_for_settings, test_first_set_not_stored, test_less_room,
+	test_tried_again)
