@@ -350,7 +350,8 @@ plan_removals(struct host_plan *p, uint32_t owner,
 
 	if (!o)
 		return;
-	TAILQ_FOREACH(e, &o->list, by_owner)
+	/* The last one first: it stands in front in the chain of its ip. */
+	TAILQ_FOREACH_REVERSE(e, &o->list, entry_list, by_owner)
 	{
 		want = (struct host_entry){
 			.kind = (enum entry_kind)e->kind, .key = e->key};

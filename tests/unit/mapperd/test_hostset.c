@@ -300,5 +300,40 @@ START_TEST(test_many_wait)
 }
 END_TEST
 
-RUN_TESTS("hostset", test_captured, test_staging, test_checks, test_random_sets,
-	test_many_wait)
+/* So many references of one host, in force and withdrawn: the time grows with
+ * them and not with their square. */
+START_TEST(test_many_references)
+{
+	struct source name = {"int.test", "x"};
+	size_t i, n = 200000;
+	struct host_entry *recs = calloc(n, sizeof(*recs));
+	struct hostset hs;
+	struct entries es;
+	struct change c;
+	struct host_plan plan = {.change = &c, .entries = &es, .sets = &hs};
+
+	hostset_init(&hs);
+	entries_init(&es, n);
+	ck_assert_ptr_nonnull(hostset_make(&hs, &name, 0));
+	for (i = 0; i < n; i++)
+		recs[i] = (struct host_entry){.kind = ENTRY_LOCAL,
+			.addr = addr_of("192.168.1.1"),
+			.key = {addr_zero(4), ref_from_u64(i + 1)}};
+	change_init(&c);
+	hostset_plan(&plan, OWNER_SOURCE, recs, n);
+	apply(&es, &hs, &c);
+	change_fini(&c);
+	ck_assert_uint_eq(es.n[ENTRY_LOCAL], n);
+	change_init(&c);
+	hostset_plan(&plan, OWNER_SOURCE, recs, 1);
+	apply(&es, &hs, &c);
+	change_fini(&c);
+	ck_assert_uint_eq(es.n[ENTRY_LOCAL], 1);
+	free(recs);
+	entries_fini(&es);
+	hostset_fini(&hs);
+}
+END_TEST
+
+RUN_TESTS("hostset", test_many_references, test_captured, test_staging,
+	test_checks, test_random_sets, test_many_wait)

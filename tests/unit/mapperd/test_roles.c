@@ -152,7 +152,8 @@ START_TEST(test_commands)
 {
 	static const uint8_t cmds[] = {MSG_MC_GET_EA, MSG_LOOKUP_EA,
 		MSG_MC_HOST_DATA, MSG_MC_HOST_DATA_HASH, MSG_GET_EA,
-		MSG_GET_REF, MSG_FEED_USED, MSG_FEED_START};
+		MSG_GET_REF, MSG_FEED_USED, MSG_FEED_START, MSG_FEED_PROVED,
+		MSG_FEED_HOLD};
 	static struct rig r;
 	struct source so = {"int.test", "a.test"};
 	struct arec rec = {.ea = addr_of("0.0.0.0"),
