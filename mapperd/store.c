@@ -18,6 +18,7 @@
 
 #include "libipref/log.h"
 #include "mapperd/dbwrite.h"
+#include "mapperd/sidework.h"
 #include "mapperd/writer.h"
 
 #define PROBE_MS 1000 /* how often a disk that was full is tried */
@@ -26,13 +27,15 @@ struct sqlite_store {
 	struct store store; /* first */
 	struct store_hooks hooks;
 	struct writer *writer;
+	struct sidework *side;
 	/* The writer thread's, once it runs: */
 	struct database base;
 	struct dbwrite write;
 	/* Guarded by lock: */
 	pthread_mutex_t lock;
 	struct store_stats stats;
-	int broken; /* 0, -EBADMSG or -ENOTRECOVERABLE: for good */
+	int broken;	/* 0, -EBADMSG or -ENOTRECOVERABLE: for good */
+	bool unchecked; /* it is still to be looked through */
 };
 
 static int
@@ -226,6 +229,16 @@ sqlite_stats(struct store *store, struct store_stats *out)
 	*out = s->stats;
 	pthread_mutex_unlock(&s->lock);
 	out->queued = writer_queued(s->writer);
+	out->checking = sidework_checking(s->side);
+}
+
+static int
+sqlite_backup(struct store *store, store_backup_fn done, void *arg)
+{
+	struct sqlite_store *s =
+		CONTAINER_OF(store, struct sqlite_store, store);
+
+	return sidework_backup(s->side, done, arg);
 }
 
 static void
@@ -236,8 +249,10 @@ sqlite_close(struct store *store)
 	bool began = s->writer != NULL;
 	int rc;
 
+	sidework_free(s->side);
 	writer_stop(s->writer);
-	if (began && !s->broken) {
+	/* Else it is looked through after the next start. */
+	if (began && !s->broken && !s->unchecked) {
 		rc = dbwrite_clean(&s->write);
 		if (rc != SQLITE_OK)
 			log_warn("store: %s: can't be closed orderly: %s",
@@ -253,8 +268,41 @@ sqlite_close(struct store *store)
 static const struct store_class sqlite_class = {
 	.submit = sqlite_submit,
 	.stats = sqlite_stats,
+	.backup = sqlite_backup,
 	.close = sqlite_close,
 };
+
+/* In the thread that looks through the file. */
+static void
+on_checked(const char *damage, void *arg)
+{
+	struct sqlite_store *s = arg;
+
+	if (damage) {
+		give_up(s, -EBADMSG, damage);
+		return;
+	}
+	pthread_mutex_lock(&s->lock);
+	s->unchecked = false;
+	pthread_mutex_unlock(&s->lock);
+	log_info("store: %s: looked through, it is in order", s->base.dir.db);
+}
+
+/* After a stop that was none the file is looked through, beside serving. */
+static int
+start_sidework(struct sqlite_store *s, struct event_base *base)
+{
+	const struct sidework_config cfg = {
+		.dir = &s->base.dir, .checked = on_checked, .arg = s};
+	int err = sidework_new(&s->side, base, &cfg);
+
+	if (err || !s->base.unclean)
+		return err;
+	log_info("store: %s: was not closed orderly: it is looked through",
+		s->base.dir.db);
+	s->unchecked = true;
+	return sidework_check(s->side);
+}
 
 static int
 start(struct sqlite_store *s, const char *dir, struct event_base *base)
@@ -275,7 +323,8 @@ start(struct sqlite_store *s, const char *dir, struct event_base *base)
 		log_err("store: %s: %s", s->base.dir.db, sqlite3_errstr(rc));
 		return dbconn_errno(rc);
 	}
-	return writer_start(&s->writer, base, &cfg);
+	err = start_sidework(s, base);
+	return err ? err : writer_start(&s->writer, base, &cfg);
 }
 
 int

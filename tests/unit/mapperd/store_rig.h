@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "help.h"
@@ -179,6 +180,17 @@ remote(uint32_t i)
 	d.addr.b[2] = (uint8_t)(i >> 8);
 	d.addr.b[3] = (uint8_t)i;
 	return d;
+}
+
+/* Whether the child ended well. */
+static inline bool
+wait_for(pid_t pid)
+{
+	int status;
+
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
 /* Runs SQL on a closed database, as somebody who knows how its sums are made.
