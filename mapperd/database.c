@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "libipref/log.h"
+#include "mapperd/dbwal.h"
 #include "mapperd/sqlbind.h"
 
 /* Why it is damaged; -EBADMSG. */
@@ -36,6 +37,29 @@ failed(struct database *db, int rc)
 	if ((rc & 0xff) == SQLITE_ERROR || err == -EEXIST)
 		err = -EBADMSG;
 	snprintf(db->why, sizeof(db->why), "%s (%d)", sqlite3_errstr(rc), rc);
+	return err;
+}
+
+static int
+open_conn(struct database *db, const char *path)
+{
+	int rc = dbconn_open(&db->conn, path, DBCONN_WRITER);
+
+	if (rc != SQLITE_NOLFS)
+		return failed(db, rc);
+	log_err("store: %s: the file system can't do what SQLite's WAL mode "
+		"needs (shared memory, locks)",
+		path);
+	return -EOPNOTSUPP;
+}
+
+/* The same for what is not SQLite's. */
+static int
+failed_to(struct database *db, const char *what, int err)
+{
+	if (err)
+		snprintf(db->why, sizeof(db->why), "%s: %s", what,
+			strerror(-err));
 	return err;
 }
 
@@ -103,18 +127,29 @@ make_schema(struct database *db, enum sql_id how)
 	return failed(db, rc);
 }
 
+/* A new database gets its name when it is complete: one that is empty or half
+ * made is damaged. */
 static int
 create(struct database *db)
 {
-	uint64_t tables;
-	int err = failed(db, dbconn_number(&db->conn, SQL_TABLES, &tables));
+	char temp[DBDIR_PATH_MAX];
+	int err = failed_to(db, "can't be made", dbdir_temp(&db->dir, temp));
 
-	if (!err && tables)
-		err = damaged(db, "tables without a version");
+	if (err)
+		return err;
 	db->meta = (struct dbmeta){.clean = 1};
+	err = new_identity(&db->meta.identity);
 	if (!err)
-		err = new_identity(&db->meta.identity);
-	return err ? err : make_schema(db, SQL_SCHEMA);
+		err = open_conn(db, temp);
+	if (!err)
+		err = make_schema(db, SQL_SCHEMA);
+	dbconn_close(&db->conn);
+	if (!err)
+		err = failed_to(db, "can't be made",
+			dbdir_keep(&db->dir, temp, db->dir.db));
+	if (err)
+		unlink(temp);
+	return err;
 }
 
 /* The file as it is, under another name, before a migration. */
@@ -176,18 +211,12 @@ migrate(struct database *db, uint64_t version)
 static int
 open_file(struct database *db)
 {
-	uint64_t version = 0;
-	int rc = dbconn_open(&db->conn, db->dir.db, DBCONN_WRITER), err;
+	uint64_t version;
+	int err = open_conn(db, db->dir.db);
 
-	if (rc == SQLITE_NOLFS) {
-		log_err("store: %s: the file system can't do what SQLite's WAL "
-			"mode needs (shared memory, locks)",
-			db->dir.db);
-		return -EOPNOTSUPP;
-	}
-	if (rc == SQLITE_OK)
-		rc = dbconn_number(&db->conn, SQL_VERSION, &version);
-	err = failed(db, rc);
+	if (!err)
+		err = failed(
+			db, dbconn_number(&db->conn, SQL_VERSION, &version));
 	if (err)
 		return err;
 	if (version > SCHEMA_VERSION) {
@@ -199,8 +228,8 @@ open_file(struct database *db)
 		return -EPROTO;
 	}
 	if (version == 0)
-		err = create(db);
-	else if (version < SCHEMA_VERSION)
+		return damaged(db, "has no version");
+	if (version < SCHEMA_VERSION)
 		err = migrate(db, version);
 	return err ? err : failed(db, dbmeta_read(&db->conn, &db->meta));
 }
@@ -335,23 +364,56 @@ forget(struct database *db)
 	return db->hooks->reset ? db->hooks->reset(db->hooks->arg) : -EBADMSG;
 }
 
+/* Whether SQLite would take an older state for today's. */
+static int
+look_at_log(struct database *db)
+{
+	char path[DBDIR_PATH_MAX];
+	const char *damage;
+
+	snprintf(
+		path, sizeof(path), "%.*s-wal", DBDIR_PATH_MAX - 8, db->dir.db);
+	damage = dbwal_damage(path);
+	return damage ? damaged(db, damage) : 0;
+}
+
+/* The log is empty before anything is written, so that what a crash has left
+ * behind its end is not taken for a part of it later. */
+static int
+empty_log(struct database *db)
+{
+	int rc = sqlite3_wal_checkpoint_v2(
+		db->conn.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	/* Busy: somebody reads it with another program. */
+	if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY)
+		return 0;
+	return failed(db, sqlite3_extended_errcode(db->conn.db));
+}
+
 /* One attempt. lost: the mappings of an earlier database are not known. */
 static int
 attempt(struct database *db, bool lost)
 {
-	bool restored;
-	int err = dbdir_prepare(&db->dir, &restored);
+	enum dbdir_found found;
+	int err = dbdir_look(&db->dir, &found);
 
 	db->why[0] = '\0';
-	if (err)
-		return err;
-	err = open_file(db);
+	if (!err && found == DBDIR_NONE)
+		err = create(db);
+	if (!err && found == DBDIR_OURS)
+		err = look_at_log(db);
+	if (!err)
+		err = open_file(db);
 	if (!err)
 		err = load_all(db);
 	if (!err)
-		err = begin(db, restored, lost);
+		err = empty_log(db);
+	if (!err)
+		err = begin(db, found == DBDIR_COPY, lost);
 	if (!err && lost)
-		err = dbdir_unmark(&db->dir);
+		err = failed_to(db, "its mark can't be removed",
+			dbdir_unmark(&db->dir));
 	return err;
 }
 
@@ -363,12 +425,13 @@ database_open(
 	struct database *db, const char *dir, const struct store_hooks *hooks)
 {
 	char why[sizeof(db->why)];
-	bool restored, lost;
+	enum dbdir_found found;
+	bool lost;
 	int err = dbdir_open(&db->dir, dir);
 
 	db->hooks = hooks;
 	if (!err)
-		err = dbdir_prepare(&db->dir, &restored);
+		err = dbdir_look(&db->dir, &found);
 	if (err)
 		return err;
 	lost = dbdir_marked(&db->dir, why, sizeof(why));

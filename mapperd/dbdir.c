@@ -150,7 +150,7 @@ remove_name(const struct dbdir *d, const char *suffix)
 	name(d, suffix, path);
 	if (!unlink(path)) {
 		log_notice("store: %s removed: it belongs to another database "
-			   "than that which was put here",
+			   "than the one here",
 			path);
 		return 0;
 	}
@@ -158,23 +158,24 @@ remove_name(const struct dbdir *d, const char *suffix)
 }
 
 int
-dbdir_prepare(struct dbdir *d, bool *restored)
+dbdir_look(struct dbdir *d, enum dbdir_found *found)
 {
 	static const char *const others[] = {"-wal", "-shm", ".damaged"};
-	int fd = open(d->db, O_RDWR | O_CREAT | O_CLOEXEC, 0600), err = 0;
+	int fd = open(d->db, O_RDONLY | O_CLOEXEC), err = 0;
 	size_t i;
 
-	*restored = false;
-	if (fd < 0) {
-		err = -errno;
-	} else {
-		*restored = is_copy(fd);
+	*found = DBDIR_NONE;
+	if (fd >= 0) {
+		*found = is_copy(fd) ? DBDIR_COPY : DBDIR_OURS;
 		close(fd);
-		for (i = 0; *restored && !err && i < ARRAY_LEN(others); i++)
-			err = remove_name(d, others[i]);
+	} else if (errno != ENOENT) {
+		err = -errno;
 	}
-	if (!err)
-		err = sync_path(d->path);
+	/* Where there is no database the mark is not of another one: it is to
+	 * have been set aside. */
+	for (i = 0; *found != DBDIR_OURS && !err && i < ARRAY_LEN(others); i++)
+		if (i < 2 || *found == DBDIR_COPY)
+			err = remove_name(d, others[i]);
 	if (err)
 		log_err_errno(-err, "store: %s: can't be opened", d->db);
 	return err;
@@ -253,18 +254,14 @@ free_suffix(const struct dbdir *d, char *out, size_t size)
 	return -EEXIST;
 }
 
-/* Renames mapperd.db FROM to mapperd.db TO; one that is missing is fine, and
- * one that is empty is of no use to anybody. */
+/* Renames mapperd.db FROM to mapperd.db TO; one that is missing is fine. */
 static int
 move(const struct dbdir *d, const char *from, const char *to)
 {
 	char old[DBDIR_PATH_MAX], new[DBDIR_PATH_MAX];
-	struct stat st;
 
 	name(d, from, old);
 	name(d, to, new);
-	if (!stat(old, &st) && !st.st_size)
-		return unlink(old) ? -errno : 0;
 	if (rename(old, new))
 		return errno == ENOENT ? 0 : -errno;
 	return 0;

@@ -30,11 +30,15 @@ struct dbdir {
 int dbdir_open(struct dbdir *d, const char *path) MUSTCHECK;
 void dbdir_close(struct dbdir *d);
 
-/* Prepares what is there for being opened: an empty file, readable for us
- * alone, when there is none; a log of another database beside one that was put
- * there is removed (SQLite would play it into the file), and so is a mark.
- * *restored says whether one was put there. 0 or -errno, logged. */
-int dbdir_prepare(struct dbdir *d, bool *restored) MUSTCHECK;
+enum dbdir_found {
+	DBDIR_NONE, /* there is no database */
+	DBDIR_OURS,
+	DBDIR_COPY, /* one that was put there: a restored backup */
+};
+
+/* Looks at what is there. What was left by another database is removed: a log,
+ * which SQLite would play into the file, and a mark. 0 or -errno, logged. */
+int dbdir_look(struct dbdir *d, enum dbdir_found *found) MUSTCHECK;
 
 /* The database is to be set aside at the next start. */
 int dbdir_mark(const struct dbdir *d, const char *why) MUSTCHECK;

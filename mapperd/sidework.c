@@ -44,6 +44,17 @@ struct sidework {
 	struct event *notified;
 };
 
+/* What is wrong: behind a line that says where; or NULL. */
+static const char *
+damage_of(const char *said)
+{
+	const char *line = strchr(said, '\n');
+
+	if (!strcmp(said, "ok"))
+		return NULL;
+	return line ? line + 1 : said;
+}
+
 static void
 check(struct task *t)
 {
@@ -59,7 +70,7 @@ check(struct task *t)
 	if (rc == SQLITE_ROW && !said)
 		rc = SQLITE_NOMEM;
 	if (rc == SQLITE_ROW)
-		cfg->checked(strcmp(said, "ok") != 0 ? said : NULL, cfg->arg);
+		cfg->checked(damage_of(said), cfg->arg);
 	else if (dbconn_errno(rc) == -EBADMSG)
 		cfg->checked(sqlite3_errstr(rc), cfg->arg);
 	else if (dbconn_errno(rc) != -EINTR)

@@ -21,7 +21,6 @@ enum sql_id {
 	SQL_WAL,       /* asks for WAL mode; says which mode it is */
 	SQL_COPY,      /* settings for work on a copy */
 	SQL_VERSION,   /* says the version of the schema */
-	SQL_TABLES,    /* says how many there are */
 	SQL_SCHEMA,    /* makes the schema */
 	SQL_MIGRATE_1, /* makes version 2 of version 1 */
 	SQL_META_1,    /* says what version 1 had in meta */
