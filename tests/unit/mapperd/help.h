@@ -290,20 +290,29 @@ memstore_run(struct memstore *ms, struct store_job *job)
 	ms->stored++;
 }
 
+/* Stores the first that waits, if any. */
+static inline bool
+memstore_step(struct memstore *ms)
+{
+	struct store_job *job = TAILQ_FIRST(&ms->queue);
+
+	if (!job)
+		return false;
+	TAILQ_REMOVE(&ms->queue, job, queue);
+	ms->n_queued--;
+	memstore_run(ms, job);
+	ms->hooks.done(job, ms->hooks.arg);
+	return true;
+}
+
 /* Stores all that waits; returns how many jobs that was. */
 static inline size_t
 memstore_pump(struct memstore *ms)
 {
-	struct store_job *job;
 	size_t n = 0;
 
-	while ((job = TAILQ_FIRST(&ms->queue))) {
-		TAILQ_REMOVE(&ms->queue, job, queue);
-		ms->n_queued--;
-		memstore_run(ms, job);
-		ms->hooks.done(job, ms->hooks.arg);
+	while (memstore_step(ms))
 		n++;
-	}
 	return n;
 }
 

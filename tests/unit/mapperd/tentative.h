@@ -162,4 +162,13 @@ restart(struct rig *r)
 	return rig_join(r, ROLE_ALL);
 }
 
+static inline struct hosts_rec
+line_for(const struct arec *rec)
+{
+	return (struct hosts_rec){
+		.entry = {ENTRY_REMOTE, addr_of("10.240.8.8"),
+			{rec->gw, rec->ref}, 1},
+	};
+}
+
 #endif

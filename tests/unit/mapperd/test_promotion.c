@@ -142,15 +142,6 @@ START_TEST(test_promotions_refused)
 }
 END_TEST
 
-static struct hosts_rec
-line_for(const struct arec *rec)
-{
-	return (struct hosts_rec){
-		.entry = {ENTRY_REMOTE, addr_of("10.240.8.8"),
-			{rec->gw, rec->ref}, 1},
-	};
-}
-
 /* An operator's line for a host that has a tentative ea, in all orders with a
  * packet, a proof and a resolver's question: the line serves in the end. */
 START_TEST(test_listed)
@@ -197,6 +188,33 @@ START_TEST(test_listed)
 			ck_assert_uint_eq(r.store.entries.n[ENTRY_REMOTE], 1);
 			end(&r);
 		}
+}
+END_TEST
+
+/* What is listed while its promotion is on its way counts against no quota any
+ * more. */
+START_TEST(test_quota_given_back)
+{
+	static struct rig r;
+	struct mapper_config cfg;
+	struct rig_client *c;
+	struct arec rec = remote(1, 5), other = remote(1, 6);
+	struct hosts_rec line = line_for(&rec);
+
+	begin(&r);
+	cfg = rig_config(&r, "10.240.0.0/12", "192.0.2.1");
+	cfg.allot.peer_gw = 1;
+	rig_restart(&r, &cfg);
+	c = rig_join(&r, ROLE_ALL);
+	packet(c, &rec);
+	packet(c, &other);
+	ck_assert_int_eq(mapper_hosts(rig_mapper(&r), &line, 1), 0);
+	send_one(c, MSG_FEED_PROVED, &rec);
+	rig_pump(&r);
+	ck_assert_uint_eq(count_owner(&r, OWNER_MAPPER), 0);
+	ck_assert_int_eq(ask(c, MSG_FEED_PROVED, &other).mode, MSG_ACK);
+	ck_assert_uint_eq(count_owner(&r, OWNER_MAPPER), 1);
+	end(&r);
 }
 END_TEST
 
@@ -308,4 +326,5 @@ START_TEST(test_killed_while_promoted)
 END_TEST
 
 RUN_TESTS("promotion", test_asked_for, test_proved, test_promotions_refused,
-	test_listed, test_forget, test_killed_while_promoted)
+	test_listed, test_quota_given_back, test_forget,
+	test_killed_while_promoted)
