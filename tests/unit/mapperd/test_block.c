@@ -271,6 +271,31 @@ START_TEST(test_close_empty)
 }
 END_TEST
 
+/* How much is enough can be more than two blocks, never less. */
+START_TEST(test_keep)
+{
+	static const struct {
+		uint64_t keep;
+		unsigned left; /* blocks, of ten */
+	} rows[] = {{0, 2}, {5 * BLOCK_SIZE, 5}, {5 * BLOCK_SIZE + 1, 6}};
+	struct blocks bs;
+	struct block *b;
+	unsigned i;
+	size_t k;
+
+	for (k = 0; k < ARRAY_LEN(rows); k++) {
+		blocks_init(&bs, REST);
+		blocks_keep(&bs, rows[k].keep);
+		for (i = 0; i < 10; i++)
+			opened(&bs, (uint8_t)i);
+		while ((b = blocks_close(&bs, BEFORE)))
+			blocks_remove(&bs, b);
+		ck_assert_uint_eq(bs.n_left, rows[k].left * BLOCK_SIZE);
+		blocks_fini(&bs);
+	}
+}
+END_TEST
+
 /* After a restart: closed when its time is over and what is held has ended,
  * whatever others have. */
 START_TEST(test_close_held)
@@ -309,4 +334,4 @@ START_TEST(test_close_held)
 END_TEST
 
 RUN_TESTS("block", test_draw, test_fuller, test_rest, test_ring, test_take,
-	test_close, test_close_empty, test_close_held)
+	test_close, test_close_empty, test_keep, test_close_held)
