@@ -173,6 +173,14 @@ table_get(const struct table *t, const void *key)
 	return find_slot(t, key, key_hash(t, key))->obj;
 }
 
+void
+table_prefetch(const struct table *t, const void *key)
+{
+	if (t->slots)
+		__builtin_prefetch(
+			&t->slots[key_hash(t, key) & (t->n_slots - 1)]);
+}
+
 /* Into the first free slot from the one that the hash names. */
 static void
 place(struct table *t, struct table_slot what)

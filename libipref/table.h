@@ -40,6 +40,9 @@ void table_fini(struct table *t);
 
 /* The object with this key, or NULL. */
 void *table_get(const struct table *t, const void *key);
+/* Has the slot of this key fetched into the cache, for a caller who needs it
+ * soon and has something else to do meanwhile. */
+void table_prefetch(const struct table *t, const void *key);
 /* 0, -EEXIST (an object with this key is there), -ENOSPC (at the bound),
  * -ENOMEM. The object is borrowed until it is removed. */
 int table_put(struct table *t, void *obj) MUSTCHECK;

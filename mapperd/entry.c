@@ -101,6 +101,15 @@ entries_loaded(struct entries *es)
 	return 0;
 }
 
+void
+entries_prefetch(const struct entries *es, const struct entry_data *d)
+{
+	bool remote = d->kind == ENTRY_REMOTE;
+
+	table_prefetch(remote ? &es->by_ea : &es->by_ip, &d->addr);
+	table_prefetch(remote ? &es->by_remote : &es->by_local, &d->key);
+}
+
 struct entry *
 entries_by_ea(const struct entries *es, const struct addr *ea)
 {

@@ -129,6 +129,8 @@ struct entry *entries_source(
 const struct entry_owner *entries_owner(
 	const struct entries *es, uint32_t owner);
 
+/* entries_add() of this data is to come, after some other work. */
+void entries_prefetch(const struct entries *es, const struct entry_data *d);
 /* 0, -EEXIST (the ea or the key leads elsewhere or is there), -ENOSPC,
  * -ENOMEM; unchanged then. *out receives the entry and may be NULL. */
 int entries_add(struct entries *es, const struct entry_data *d,

@@ -78,6 +78,7 @@ load_entry(struct mapper *m, const struct op *op)
 	const struct entry_data *d = &op->data;
 	bool taken = d->kind != ENTRY_REMOTE || d->owner != OWNER_MAPPER;
 
+	entries_prefetch(&m->entries, d);
 	/* Also one that does not fit: it is taken until it is gone. */
 	if (!taken)
 		taken = allot_ea_load(m->allot, &d->addr, &d->key.gw, d->cause);

@@ -53,6 +53,7 @@ START_TEST(test_empty)
 	things_init(&t, 10);
 	ck_assert_ptr_null(table_get(&t, &thing.key));
 	ck_assert_ptr_null(table_del(&t, &thing.key));
+	table_prefetch(&t, &thing.key);
 	ck_assert_uint_eq(count(&t), 0);
 	ck_assert_ptr_null(t.slots);
 	table_fini(&t);
