@@ -28,7 +28,7 @@
 #include <sys/random.h>
 
 #define SLOTS_MIN 8
-#define MOVE_STEP 64 /* old slots emptied by one put, to the end of a run */
+#define MOVE_STEP 128 /* old slots emptied by one put, to the end of a run */
 
 static uint64_t
 rotl(uint64_t v, unsigned by)

@@ -301,11 +301,13 @@ static int
 load_all(struct database *db)
 {
 	uint64_t rows = db->meta.rows;
-	int err = 0;
+	int err = failed(db, dbconn_exec(&db->conn, SQL_LOADING));
 	size_t i;
 
 	for (i = 0; i < SQL_LOADS && !err; i++)
 		err = load_table(db, &sql_loads[i]);
+	if (!err)
+		err = failed(db, dbconn_exec(&db->conn, SQL_WRITING));
 	if (!err && db->meta.rows)
 		err = damaged(db, "rows are missing, or of another time");
 	db->meta.rows = rows;

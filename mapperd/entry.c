@@ -35,7 +35,8 @@ entries_init(struct entries *es, size_t max)
 static void
 entry_free(struct entry *e)
 {
-	free(e->name);
+	if (e->name != e->own_name)
+		free(e->name);
 	free(e);
 }
 
@@ -259,7 +260,8 @@ index_local(struct entries *es, struct entry *e)
 static struct entry *
 entry_new(const struct entry_data *d)
 {
-	struct entry *e = calloc(1, sizeof(*e));
+	size_t name_size = d->name ? strlen(d->name) + 1 : 0;
+	struct entry *e = calloc(1, sizeof(*e) + name_size);
 
 	if (!e)
 		return NULL;
@@ -269,12 +271,10 @@ entry_new(const struct entry_data *d)
 	e->cause = (uint8_t)d->cause;
 	e->owner = d->owner;
 	e->born = d->born;
-	e->made = d->made;
+	e->made_s = (uint32_t)(d->made / 1000);
 	e->expires = d->expires;
-	if (d->name && entries_name(e, d->name)) {
-		free(e);
-		return NULL;
-	}
+	if (d->name)
+		e->name = memcpy(e->own_name, d->name, name_size);
 	return e;
 }
 
@@ -375,7 +375,7 @@ entries_promote(struct entries *es, struct entry *e, const struct entry_data *d)
 	e->owner = d->owner;
 	e->cause = (uint8_t)d->cause;
 	e->born = d->born;
-	e->made = d->made;
+	e->made_s = (uint32_t)(d->made / 1000);
 	e->expires = d->expires;
 	e->promoting = 0;
 	owner_insert(es, o, e);

@@ -74,11 +74,13 @@ struct entry {
 	uint8_t promoting; /* enum entry_cause: its promotion is being stored */
 	bool unsaved;	   /* its lease is longer than the stored one */
 	uint32_t owner;
-	uint64_t born, made, expires;
-	char *name;		     /* owned, or NULL */
+	uint32_t made_s; /* s of the mapper's clock: to be shown */
+	uint64_t born, expires;
+	char *name;		     /* owned, or own_name, or NULL */
 	struct entry *next_ip;	     /* local: the next one with this ip */
 	TAILQ_ENTRY(entry) all;	     /* list entries.all */
 	TAILQ_ENTRY(entry) by_owner; /* list entry_owner.list */
+	char own_name[];	     /* one that was there from the start */
 };
 TAILQ_HEAD(entry_list, entry);
 

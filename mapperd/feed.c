@@ -183,7 +183,7 @@ send_ring(struct feed *f, const struct follower *w, uint64_t since)
 				return false;
 			n = 0;
 		}
-		out[n++] = c->entry;
+		out[n++] = ring_item_entry(c);
 		prev = c;
 	}
 	return !n || send_entries(f, w, prev->removed, prev->revision, out, n);

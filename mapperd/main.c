@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +17,10 @@
 #include "libipref/log.h"
 #include "mapperd/pages.h"
 
-#define RING_MAX 65536 /* changed entries kept for followers */
+/* From this size on memory comes from the kernel and goes back to it: tables
+ * that have grown, and what only the start needs. */
+#define OWN_MEMORY (256 << 10)
+#define RING_MAX   65536 /* changed entries kept for followers */
 
 static uint64_t
 clock_ms(void *arg)
@@ -105,6 +109,7 @@ start_store(struct daemon *daemon)
 		log_err_errno(-err, "mapper: can't start");
 		stop_store(daemon);
 	}
+	malloc_trim(0); /* what only loading needed */
 	return err;
 }
 
@@ -260,6 +265,7 @@ main(int argc, char **argv)
 		.reload = reload,
 	};
 
+	mallopt(M_MMAP_THRESHOLD, OWN_MEMORY);
 	mapperd_conf_spec(&conf, tables);
 	return daemon_main(&spec, argc, argv);
 }

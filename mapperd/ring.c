@@ -20,7 +20,7 @@ ring_fini(struct ring *r)
 	r->items = NULL;
 }
 
-static uint32_t
+static uint8_t
 flags_of(uint32_t owner)
 {
 	switch (owner) {
@@ -33,20 +33,41 @@ flags_of(uint32_t owner)
 	}
 }
 
+static struct ring_item
+item_of(const struct entry_data *d, uint64_t revision, bool removed)
+{
+	return (struct ring_item){
+		.revision = revision,
+		.addr = d->addr,
+		.key = d->key,
+		.kind = (uint8_t)d->kind,
+		.flags = flags_of(d->owner),
+		.removed = removed,
+	};
+}
+
+struct msg_entry
+ring_item_entry(const struct ring_item *item)
+{
+	struct msg_entry x = {
+		.flags = item->flags,
+		.born = item->flags & MSG_ENTRY_TENTATIVE ? 0 : item->revision,
+		.arec = {.gw = item->key.gw, .ref = item->key.ref},
+	};
+
+	if (item->kind == ENTRY_REMOTE)
+		x.arec.ea = item->addr;
+	else
+		x.arec.ip = item->addr;
+	return x;
+}
+
 struct msg_entry
 ring_entry(const struct entry_data *d, uint64_t born)
 {
-	struct msg_entry x = {
-		.flags = flags_of(d->owner),
-		.born = d->owner == OWNER_TENTATIVE ? 0 : born,
-		.arec = {.gw = d->key.gw, .ref = d->key.ref},
-	};
+	struct ring_item item = item_of(d, born, false);
 
-	if (d->kind == ENTRY_REMOTE)
-		x.arec.ea = d->addr;
-	else
-		x.arec.ip = d->addr;
-	return x;
+	return ring_item_entry(&item);
 }
 
 /* The place of the next item. */
@@ -80,8 +101,8 @@ void
 ring_add(struct ring *r, uint64_t revision, const struct op *op)
 {
 	if (revision > r->oldest)
-		*ring_next(r) = (struct ring_item){revision, op->kind == OP_DEL,
-			ring_entry(&op->data, revision)};
+		*ring_next(r) =
+			item_of(&op->data, revision, op->kind == OP_DEL);
 }
 
 /* For each revision above `oldest`, how many items it has, then where the next
@@ -144,8 +165,8 @@ put(struct ring *r, struct counts *c, bool is_removed,
 	const struct entry_data *d)
 {
 	if (d->born > r->oldest && d->born <= c->revision)
-		r->items[(*count_of(c, d->born))++] = (struct ring_item){
-			d->born, is_removed, ring_entry(d, d->born)};
+		r->items[(*count_of(c, d->born))++] =
+			item_of(d, d->born, is_removed);
 }
 
 int

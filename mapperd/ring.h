@@ -15,8 +15,11 @@
 
 struct ring_item {
 	uint64_t revision;
+	struct addr addr; /* ea or ip, by kind */
+	struct entry_key key;
+	uint8_t kind;  /* enum entry_kind */
+	uint8_t flags; /* MSG_ENTRY_* */
 	bool removed;
-	struct msg_entry entry;
 };
 
 struct ring {
@@ -47,7 +50,8 @@ ring_at(const struct ring *r, size_t i)
 	return &r->items[(r->first + i) % r->max];
 }
 
-/* How the feed names an entry. */
+/* How the feed names an entry; and the one of an item. */
 struct msg_entry ring_entry(const struct entry_data *d, uint64_t born);
+struct msg_entry ring_item_entry(const struct ring_item *item);
 
 #endif

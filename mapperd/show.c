@@ -73,7 +73,7 @@ show_entry(const struct entry *e)
 		.addr = e->addr,
 		.key = e->key,
 		.born = e->born,
-		.made = e->made,
+		.made = e->made_s * UINT64_C(1000),
 		.expires = e->expires,
 		.name = e->name,
 	};

@@ -47,6 +47,8 @@ const char *const sql_text[SQL_N] = {
 			 "PRAGMA wal_autocheckpoint=0;"
 			 "PRAGMA journal_size_limit=67108864;"
 			 "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=OFF",
+	[SQL_LOADING] = "PRAGMA cache_size=-64",
+	[SQL_WRITING] = "PRAGMA cache_size=-16384",
 	[SQL_WAL] = "PRAGMA journal_mode=WAL",
 	[SQL_COPY] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF",
 	[SQL_VERSION] = "PRAGMA user_version",

@@ -18,6 +18,8 @@
 
 enum sql_id {
 	SQL_SETTINGS,  /* of the writer's connection */
+	SQL_LOADING,   /* the same, while all rows are read once, */
+	SQL_WRITING,   /* and afterwards */
 	SQL_WAL,       /* asks for WAL mode; says which mode it is */
 	SQL_COPY,      /* settings for work on a copy */
 	SQL_VERSION,   /* says the version of the schema */

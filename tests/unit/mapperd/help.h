@@ -367,7 +367,8 @@ memstore_load(struct memstore *ms, const struct store_hooks *hooks)
 			.kind = OP_ADD,
 			.data = {(enum entry_kind)e->kind,
 				(enum entry_cause)e->cause, e->owner, e->addr,
-				e->key, e->born, e->made, e->expires, e->name},
+				e->key, e->born, e->made_s * UINT64_C(1000),
+				e->expires, e->name},
 		};
 		ck_assert_int_eq(hooks->load(&op, hooks->arg), 0);
 	}

@@ -176,7 +176,7 @@ remote(uint32_t i)
 		.owner = OWNER_MAPPER,
 		.addr = addr_of("10.240.0.0"),
 		.key = {addr_of("192.0.2.7"), ref_from_u64(i + 1)},
-		.made = 5,
+		.made = 5001,
 		.expires = UINT64_MAX / 2,
 	};
 

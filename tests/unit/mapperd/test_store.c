@@ -57,7 +57,7 @@ check_one_of_each(struct loaded *l)
 	ck_assert_str_eq(l->source.local, "int.example");
 	ck_assert_str_eq(l->source.domain, "example.com");
 	ck_assert_int_eq(l->ops[1].kind, OP_GONE);
-	ck_assert_uint_eq(l->ops[1].data.made, 5);
+	ck_assert_uint_eq(l->ops[1].data.made, 5001);
 	ck_assert_int_eq(l->ops[2].kind, OP_WAIT);
 	ck_assert_int_eq(l->ops[3].kind, OP_BATCH);
 	ck_assert_uint_eq(l->ops[3].hash, 99);
@@ -99,7 +99,7 @@ START_TEST(test_every_operation)
 	ck_assert_uint_eq(e->expires, 4711);
 	ck_assert_uint_eq(e->cause, CAUSE_PEER);
 	ck_assert_uint_eq(e->born, 1);
-	ck_assert_uint_eq(e->made, 5);
+	ck_assert_uint_eq(e->made_s, 5);
 	ck_assert_str_eq(e->name, "h.example.");
 	e = entries_local(&l.entries, &local.key);
 	ck_assert(e && addr_eq(&e->addr, &local.addr) && e->owner == 16);

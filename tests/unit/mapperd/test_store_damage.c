@@ -98,7 +98,7 @@ check_filled(struct loaded *l)
 		ck_assert_int_eq(e != NULL, i % 10 != 0);
 		ck_assert(!e ||
 			  (addr_eq(&e->addr, &d.addr) && e->owner == d.owner &&
-				  e->made == d.made));
+				  e->made_s == d.made / 1000));
 		d.key.gw = addr_zero(4);
 		e = entries_local(&l->entries, &d.key);
 		ck_assert(e && addr_eq(&e->addr, &d.addr));
