@@ -65,6 +65,7 @@ struct host_source {
 	uint64_t client;       /* who sent the last batch */
 	uint64_t drop_at;      /* the unfinished set goes then; 0: not */
 	bool wanted;	       /* the unfinished set is to be put in force */
+	unsigned clashes;      /* other changes were in the way of its set */
 };
 
 struct hostset {

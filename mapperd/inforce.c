@@ -13,6 +13,7 @@
 #include "mapperd/sets_impl.h"
 
 #define RETRY_MS       1000
+#define CLASHES_MAX    8  /* one after the other, before there is a pause */
 #define REFUSED_LOGGED 10 /* records of a set that are named in the log */
 
 struct conflict_log {
@@ -225,6 +226,7 @@ inforce_done(struct mapper *m, struct host_source *s, int err)
 
 	if (!err) {
 		m->stats.sets++;
+		s->clashes = 0;
 		inforce_count_conflicts(m);
 		o = entries_owner(&m->entries, s->id);
 		log_info("source %s: %zu hosts in force, %u refused, %zu wait",
@@ -237,10 +239,10 @@ inforce_done(struct mapper *m, struct host_source *s, int err)
 		m->hosts_wanted = true;
 	else
 		s->wanted = true;
-	if (err != -EEXIST) {
-		m->retry_at = mapper_now(m) + RETRY_MS;
-		source_refuse_asks(m, s, err);
-	}
+	if (err == -EEXIST && ++s->clashes < CLASHES_MAX)
+		return;
+	m->retry_at = mapper_now(m) + RETRY_MS;
+	source_refuse_asks(m, s, err);
 }
 
 int
