@@ -44,39 +44,48 @@ struct sidework {
 	struct event *notified;
 };
 
-/* What is wrong: behind a line that says where; or NULL. */
-static const char *
-damage_of(const char *said)
+/* What quick_check says: in order, a page that can't be read, or damage, which
+ * why receives. */
+static int
+judge(const char *said, char *why, size_t size)
 {
+	static const char unreadable[] = "error code=";
+	const char *code = strstr(said, unreadable);
+	/* A first line may say which database is meant. */
 	const char *line = strchr(said, '\n');
+	int rc = SQLITE_CORRUPT;
 
 	if (!strcmp(said, "ok"))
-		return NULL;
-	return line ? line + 1 : said;
+		return SQLITE_OK;
+	if (code)
+		rc = atoi(code + strlen(unreadable));
+	snprintf(why, size, "%s", line ? line + 1 : said);
+	return rc ? rc : SQLITE_CORRUPT;
 }
 
 static void
 check(struct task *t)
 {
 	const struct sidework_config *cfg = &t->owner->cfg;
+	char why[128] = "";
 	sqlite3_stmt *st = NULL;
-	const char *said = NULL;
+	const char *said;
 	int rc = dbconn_prepare(&t->conn, sql_text[SQL_CHECK], &st);
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
+	if (rc == SQLITE_ROW) {
 		said = (const char *)sqlite3_column_text(st, 0);
-	if (rc == SQLITE_ROW && !said)
-		rc = SQLITE_NOMEM;
-	if (rc == SQLITE_ROW)
-		cfg->checked(damage_of(said), cfg->arg);
+		rc = said ? judge(said, why, sizeof(why)) : SQLITE_NOMEM;
+	}
+	sqlite3_finalize(st);
+	if (rc == SQLITE_OK)
+		cfg->checked(NULL, cfg->arg);
 	else if (dbconn_errno(rc) == -EBADMSG)
-		cfg->checked(sqlite3_errstr(rc), cfg->arg);
+		cfg->checked(why[0] ? why : sqlite3_errstr(rc), cfg->arg);
 	else if (dbconn_errno(rc) != -EINTR)
 		log_warn("store: %s: can't be looked through: %s", cfg->dir->db,
-			sqlite3_errstr(rc));
-	sqlite3_finalize(st);
+			why[0] ? why : sqlite3_errstr(rc));
 }
 
 static int
