@@ -187,6 +187,88 @@ START_TEST(test_removals)
 }
 END_TEST
 
+START_TEST(test_blocks)
+{
+	struct store_job *job = new_job();
+	struct loaded l;
+	char dir[32];
+	int i;
+
+	make_dir(dir);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	change_op(&job->change, OP_BLOCK)->data.addr = addr_of("10.240.1.0");
+	change_op(&job->change, OP_BLOCK)->data.addr = addr_of("2001:db8::");
+	ck_assert_int_eq(run_job(&l, job), 0);
+	ck_assert_uint_eq(l.revision, 0);
+	for (i = 2; i >= 0; i--) {
+		close_it(&l);
+		ck_assert_int_eq(open_at(&l, dir), 0);
+		ck_assert_uint_eq(l.n_ops, (unsigned)i);
+		if (!i)
+			break;
+		ck_assert_int_eq(l.ops[0].kind, OP_BLOCK);
+		job = new_job();
+		change_op(&job->change, OP_BLOCK_DEL)->data.addr =
+			l.ops[0].data.addr;
+		ck_assert_int_eq(run_job(&l, job), 0);
+	}
+	close_it(&l);
+	remove_dir(dir);
+}
+END_TEST
+
+/* Adds or removes as many entries as make one change. */
+static void
+many(struct loaded *l, enum op_kind kind, uint32_t n)
+{
+	struct store_job *job = new_job();
+	uint32_t i;
+
+	job->change.numbered = true;
+	for (i = 0; i < n; i++) {
+		struct op *op = change_op(&job->change, kind);
+
+		op->data = remote(i);
+		op->data.kind = ENTRY_LOCAL;
+	}
+	ck_assert_int_eq(run_job(l, job), 0);
+}
+
+/* Removals are remembered, in their order, but not all of them for good; and
+ * those of entries that were not there are none. */
+START_TEST(test_remembered_removals)
+{
+	struct loaded l;
+	char dir[32];
+	size_t i;
+
+	make_dir(dir);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	many(&l, OP_ADD, 10);
+	many(&l, OP_DEL, 20);
+	many(&l, OP_ADD, 10);
+	many(&l, OP_DEL, 10);
+	close_it(&l);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_uint_eq(l.store->oldest, 0);
+	ck_assert_uint_eq(l.n_removed, 20);
+	for (i = 0; i < 20; i++)
+		ck_assert_uint_eq(l.removed[i], i < 10 ? 2 : 4);
+	many(&l, OP_ADD, 33500);
+	many(&l, OP_DEL, 33500);
+	many(&l, OP_ADD, 33500);
+	many(&l, OP_DEL, 33500);
+	close_it(&l);
+	/* A part of those of 6 was forgotten: so all of them are. */
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_uint_eq(l.store->oldest, 6);
+	ck_assert_uint_eq(l.n_removed, 33500);
+	ck_assert_uint_eq(l.removed[0], 8);
+	close_it(&l);
+	remove_dir(dir);
+}
+END_TEST
+
 /* An entry is not removed by an owner who has lost it meanwhile. */
 START_TEST(test_removal_by_another)
 {
@@ -385,5 +467,6 @@ START_TEST(test_clock)
 }
 END_TEST
 
-RUN_TESTS("store", test_every_operation, test_removals, test_removal_by_another,
-	test_contradiction, test_one_process_only, test_kill, test_clock)
+RUN_TESTS("store", test_every_operation, test_removals, test_blocks,
+	test_remembered_removals, test_removal_by_another, test_contradiction,
+	test_one_process_only, test_kill, test_clock)

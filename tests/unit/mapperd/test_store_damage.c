@@ -255,6 +255,13 @@ root_page(const char *dir, const char *name)
 	return page;
 }
 
+static void
+on_copy(int fd, int err, void *arg)
+{
+	ck_assert_int_eq(fd, -1);
+	*(int *)arg = err;
+}
+
 /* Damage where loading does not look is found beside serving, after a stop that
  * was none: nothing is stored any more, and the next start sets it aside. */
 START_TEST(test_found_later)
@@ -263,6 +270,7 @@ START_TEST(test_found_later)
 	struct store_stats st;
 	struct loaded l;
 	uint64_t identity;
+	int err = 0;
 
 	memset(garbage, 0xa5, sizeof(garbage));
 	make_dir(dir);
@@ -282,6 +290,11 @@ START_TEST(test_found_later)
 	ck_assert_int_eq(run_job(&l, new_job()), -EBADMSG);
 	store_stats(l.store, &st);
 	ck_assert(st.degraded);
+	/* Nor is it handed out as a backup. */
+	ck_assert_int_eq(store_backup(l.store, on_copy, &err), 0);
+	while (!err)
+		event_base_loop(l.base, EVLOOP_ONCE);
+	ck_assert_int_eq(err, -EBADMSG);
 	close_it(&l);
 	ck_assert(has_file(dir, "mapperd.db.damaged", NULL));
 
