@@ -137,7 +137,7 @@ ask_known(struct mapper *m, const struct ask *a, struct entry *e)
 		return;
 	}
 	keep_name(m, a, e);
-	if (!lease_wants_renewal(m, e)) {
+	if (!lease_wants_renewal(m, e) || lease_renew(m, e)) {
 		ask_answer(m, a, e);
 		return;
 	}

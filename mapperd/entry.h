@@ -72,6 +72,7 @@ struct entry {
 	uint8_t cause;	   /* enum entry_cause */
 	bool busy;	   /* its removal is being stored */
 	uint8_t promoting; /* enum entry_cause: its promotion is being stored */
+	bool renewing;	   /* a longer lease is being stored */
 	bool unsaved;	   /* its lease is longer than the stored one */
 	uint32_t owner;
 	uint32_t made_s; /* s of the mapper's clock: to be shown */

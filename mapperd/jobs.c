@@ -201,6 +201,7 @@ apply_op(struct mapper *m, const struct op *op, uint64_t revision)
 		entries_del(&m->entries, e);
 		return 0;
 	case OP_LEASE:
+		e->renewing = false;
 		if (e->owner == OWNER_MAPPER) {
 			entries_lease(&m->entries, e, op->data.expires);
 			e->unsaved = false;

@@ -2,6 +2,10 @@
 /*
  * Leases of dynamic mappings: renewed by questions and use, ended in slices.
  *
+ * Who asks for what is known does not wait for the disk: leases are renewed
+ * early, and while half of the stored one is left it may be told at once. Only
+ * for a mapping that nobody has asked for in that half the renewal comes first.
+ *
  * An entry whose removal is being stored is busy: as good as gone, its lease is
  * not renewed any more.
  */
@@ -38,7 +42,25 @@ void
 lease_keep(struct mapper *m, struct entry *e, uint64_t expires)
 {
 	entries_lease(&m->entries, e, expires);
+	e->renewing = false;
 	e->unsaved = true;
+}
+
+bool
+lease_renew(struct mapper *m, struct entry *e)
+{
+	struct job *j;
+
+	if (e->unsaved || e->expires < mapper_now(m) + m->cfg.lease_ms / 2)
+		return false;
+	/* Without memory the next question tries again. */
+	j = e->renewing ? NULL : job_new(JOB_PLAIN);
+	if (!j)
+		return true;
+	lease_plan(m, &j->store.change, e);
+	e->renewing = !j->store.change.failed;
+	job_submit(m, j);
+	return true;
 }
 
 void

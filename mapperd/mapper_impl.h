@@ -142,6 +142,10 @@ bool ask_join(struct mapper *m, const struct ask *a,
 bool lease_wants_renewal(const struct mapper *m, const struct entry *e);
 void lease_plan(
 	const struct mapper *m, struct change *c, const struct entry *e);
+/* Renews a lease that wants it. True: half of it is stored still, so what is
+ * known may be told at once; false: nothing has been done, the renewal has to
+ * be waited for. */
+bool lease_renew(struct mapper *m, struct entry *e) MUSTCHECK;
 /* In memory only: the store can't write. */
 void lease_keep(struct mapper *m, struct entry *e, uint64_t expires);
 /* A change that can't be stored: its leases go on in memory, as their ends

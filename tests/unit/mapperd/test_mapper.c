@@ -249,6 +249,56 @@ START_TEST(test_renewal)
 }
 END_TEST
 
+/* A disk that takes its time delays nobody who asks for what is known: not
+ * while half of the stored lease is left. */
+START_TEST(test_renewal_waits_for_nobody)
+{
+	static struct rig r;
+	struct rig_client *c;
+	struct arec rec = host_arec(1);
+	const struct msg m = {.mode = MSG_REQ,
+		.cmd = MSG_MC_GET_EA,
+		.id = 9,
+		.arecs = &rec,
+		.n = 1};
+	uint64_t asked;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	c = rig_join(&r, ROLE_ALL);
+	ck_assert_int_eq(rig_ask(c, &m).mode, MSG_ACK);
+	r.now += HOUR + 1;
+	asked = r.now;
+	rig_clear(&r);
+	rig_request(c, &m);
+	rig_request(c, &m);
+	ck_assert_uint_eq(r.n_out, 2);
+	ck_assert_int_eq(rig_out(c, 1).mode, MSG_ACK);
+	ck_assert_uint_eq(r.store.n_queued, 1);
+	rig_pump(&r);
+	ck_assert_uint_eq(only_entry(&r)->expires, asked + 4 * HOUR);
+	/* A renewal that fails is tried again with the next question. */
+	r.now += 2 * HOUR;
+	r.store.fail = -ENOSPC;
+	rig_clear(&r);
+	rig_request(c, &m);
+	ck_assert_uint_eq(r.n_out, 1);
+	rig_pump(&r);
+	ck_assert(only_entry(&r)->unsaved);
+	r.store.fail = 0;
+	ck_assert_int_eq(rig_ask(c, &m).mode, MSG_ACK);
+	ck_assert(!only_entry(&r)->unsaved);
+	/* Now it does wait. */
+	r.now += 2 * HOUR + 1;
+	rig_clear(&r);
+	rig_request(c, &m);
+	ck_assert_uint_eq(r.n_out, 0);
+	rig_pump(&r);
+	ck_assert_uint_eq(r.n_out, 1);
+	ck_assert_uint_eq(only_entry(&r)->expires, r.now + 4 * HOUR);
+	rig_fini(&r);
+}
+END_TEST
+
 /* Nothing ends in the first minute after a start, unless gwd has told. */
 START_TEST(test_hold)
 {
@@ -501,6 +551,7 @@ START_TEST(test_other_settings)
 }
 END_TEST
 
-RUN_TESTS("mapper", test_model, test_renewal, test_hold, test_store_fails,
-	test_asked_while_ending, test_asked_at_once, test_pool_spent,
-	test_hosts_over_dynamic, test_other_settings)
+RUN_TESTS("mapper", test_model, test_renewal, test_renewal_waits_for_nobody,
+	test_hold, test_store_fails, test_asked_while_ending,
+	test_asked_at_once, test_pool_spent, test_hosts_over_dynamic,
+	test_other_settings)
