@@ -142,7 +142,8 @@ count_all(struct counts *c, const struct entries *entries,
 }
 
 /* As many whole revisions as there is room for, the newest ones; their counts
- * become places. */
+ * become places. Of one that only made what has ended since nothing is left: it
+ * would be a gap to followers, so it is the oldest. */
 static void
 choose(struct ring *r, struct counts *c)
 {
@@ -150,7 +151,8 @@ choose(struct ring *r, struct counts *c)
 	uint32_t n, place = 0;
 
 	r->first = r->n = 0;
-	while (revision > c->oldest && r->n + *count_of(c, revision) <= r->max)
+	while (revision > c->oldest && *count_of(c, revision) &&
+		r->n + *count_of(c, revision) <= r->max)
 		r->n += *count_of(c, revision--);
 	r->oldest = revision;
 	while (++revision <= c->revision) {
@@ -177,7 +179,7 @@ ring_rebuild(struct ring *r, uint64_t revision, uint64_t oldest,
 	const struct entry *e;
 	size_t i;
 
-	/* Each revision has an item: there is room for no more than these. */
+	/* Each revision kept has an item: there is room for no more. */
 	if (revision > r->max && oldest < revision - r->max)
 		c.oldest = revision - r->max;
 	c.n = calloc(revision - c.oldest + 1, sizeof(*c.n));
