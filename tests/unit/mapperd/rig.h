@@ -49,9 +49,10 @@ rig_send(void *peer, const struct msg *m)
 	size_t len;
 
 	err = msg_encode(m, &c->fmt, buf, MSG_MAX, &len);
-	ck_assert_msg(err == MSG_OK, "%s %s: %s", msg_mode_name(m->mode),
-		msg_cmd_name(m->cmd), msg_error_text(err));
-	ck_assert_uint_lt(r->n_out, RIG_OUT);
+	if (err != MSG_OK)
+		ck_abort_msg("%s %s: %s", msg_mode_name(m->mode),
+			msg_cmd_name(m->cmd), msg_error_text(err));
+	MUST(r->n_out < RIG_OUT);
 	r->out[r->n_out++] = (struct rig_packet){c->id, len, realloc(buf, len)};
 	return 0;
 }
@@ -260,7 +261,7 @@ rig_request(struct rig_client *c, const struct msg *m)
 
 	if (c->fmt.dialect == MSG_DIALECT_UNKNOWN)
 		c->fmt.dialect = MSG_DIALECT_1;
-	ck_assert_int_eq(msg_encode(m, &c->fmt, buf, MSG_MAX, &len), MSG_OK);
+	MUST(msg_encode(m, &c->fmt, buf, MSG_MAX, &len) == MSG_OK);
 	rig_packet(c, buf, len);
 	free(buf);
 }
