@@ -6,6 +6,7 @@
 # make fuzz          each fuzzer for FUZZ_SECONDS (clang)
 # make bench         measurements, as ratios within one run; root
 # make bench-mapper  of them, those of mapperd; figures in BUILD/bench-mapper.json
+# make proofs        mapperd's model test of 10^6 operations, floods of ten minutes
 # make kill-loop     mapperd killed KILLS times under load (1000), KILL_SECONDS
 #                    at most (900)
 # make bare          tests/demo and tests/all in a fresh Debian 12 root; root
@@ -69,7 +70,7 @@ FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 BENCH     = $(BUILD)/tests/bench
 BENCHES   = $(addprefix $(BENCH)/,mapper_load echo_server sqlite_rows slow_sync.so)
 
-.PHONY: all check e2e kill-loop fuzz fuzzers bench bench-mapper benches bare \
+.PHONY: all check e2e proofs kill-loop fuzz fuzzers bench bench-mapper benches bare \
 	format install clean tests print-pure
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -167,6 +168,11 @@ bench: all benches
 
 bench-mapper: all benches
 	$(Q)tests/run-bench $(BUILD) 200-mapper
+
+proofs: all tests
+	$(Q)for t in model flood; do \
+		MODEL_STEPS=300000 FLOOD_SECONDS=600 \
+		$(BUILD)/tests/unit/mapperd/test_$$t || exit 1; done
 
 kill-loop: all
 	$(Q)rm -rf $(BUILD)/kill-loop
