@@ -39,7 +39,8 @@ PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix gwd/,packet header encap decap cksum l4 icmp frag pmtu limit \
 		peers pending counters proof) \
 	$(addprefix mapperd/,entry allot allot_ref allot_tentative block gone \
-		pool quota change hostset waits ring) \
+		pool quota change hostset waits ring show filter) \
+	iprefctl/args \
 	$(addprefix dnsagentd/,key zone hosts set quorum) \
 	$(addprefix resolverd/,answer relay request chain reverse policy zone))
 
