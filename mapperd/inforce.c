@@ -100,14 +100,15 @@ inforce_submit(struct mapper *m, struct job *j, struct host_source *s)
 	job_submit(m, j);
 }
 
-/* Its hosts of today give their places to those of the set. */
+/* What waits counts as well. The source's hosts of today give their places to
+ * those of the set. */
 static bool
 room_for_hosts(const struct mapper *m, const struct host_source *s, size_t n)
 {
 	const struct entry_owner *o = entries_owner(&m->entries, s->id);
-	size_t others = m->entries.n[ENTRY_LOCAL] - (o ? o->n : 0);
+	size_t others = m->entries.n[ENTRY_LOCAL] + m->sets.n_waits;
 
-	return others + n <= m->cfg.max_entries;
+	return others - (o ? o->n : 0) - s->n_waits + n <= m->cfg.max_entries;
 }
 
 /* Puts the source's collected set in force. */

@@ -107,15 +107,41 @@ staged(const struct host_source *s, uint64_t hash)
 	return s->stage_open && s->stage_hash == hash ? s->stage.n : 0;
 }
 
+/* One set has at most RECORDS_MAX, all unfinished ones together no more than
+ * could be in force. */
+static bool
+room_for_batch(const struct mapper *m, const struct host_source *s,
+	uint64_t hash, size_t n)
+{
+	const struct host_source *other;
+	size_t i, all = n;
+
+	for (i = 0; i < m->sets.n; i++) {
+		other = m->sets.sources[i];
+		all += other->in_flight_recs;
+		all += other == s ? staged(s, hash) : other->stage.n;
+	}
+	return staged(s, hash) + s->in_flight_recs + n <= RECORDS_MAX &&
+	       all <= m->cfg.max_entries;
+}
+
 void
 mapper_host_data(struct mapper *m, const struct ask *a, const struct arec *recs,
 	size_t n)
 {
 	struct host_source *s = source_for(m, a->source);
+	char text[SOURCE_TEXT_MAX];
 
 	m->stats.asked[a->cmd]++;
-	if (!s || s->id == OWNER_HOSTS || s->leaving ||
-		staged(s, a->hash) + s->in_flight_recs + n > RECORDS_MAX) {
+	if (s && !room_for_batch(m, s, a->hash, n)) {
+		log_limited(&m->limit, LOG_LEVEL_ERR,
+			"source %s: no room for %zu more records of a set (a "
+			"set has at most %d, and max-mappings is %zu)",
+			source_text(s, text), n, RECORDS_MAX,
+			m->cfg.max_entries);
+		s = NULL;
+	}
+	if (!s || s->id == OWNER_HOSTS || s->leaving) {
 		mapper_answer(m, a, ASK_FULL, NULL, NULL);
 		return;
 	}

@@ -4,6 +4,7 @@
 #include "agent.h"
 #include "tests/unit/run.h"
 
+#define LIAR   UINT64_C(0x123456789abcdef0) /* no set's hash */
 #define MINUTE UINT64_C(60000)
 #define HOUR   (60 * MINUTE)
 
@@ -496,6 +497,34 @@ START_TEST(test_less_room)
 }
 END_TEST
 
+/* What agents can make us remember besides: records that wait, halves of
+ * sets. */
+START_TEST(test_less_room_aside)
+{
+	static struct rig r;
+	struct mapper_config cfg;
+	struct rig_client *c;
+
+	memset(&r, 0, sizeof(r));
+	r.dice.state = 4711;
+	cfg = rig_config(&r, "10.240.0.0/12", "192.0.2.1");
+	cfg.max_entries = 100;
+	rig_start(&r, &cfg, 1024);
+	c = rig_join(&r, ROLE_ALL);
+	ck_assert_int_eq(publish(c, "a", 1, 1, 40), MSG_ACK);
+	ck_assert_int_eq(publish(c, "b", 2, 1, 40), MSG_ACK);
+	ck_assert_uint_eq(source_in(&r, "b")->n_waits, 40);
+	publish(c, "c", 3, 1, 40);
+	ck_assert_uint_eq(source_in(&r, "c")->n_waits, 0);
+	/* The 40 of c are collected still. */
+	ck_assert_int_eq(batch(c, "d", LIAR, 1, 60), MSG_ACK);
+	ck_assert_int_eq(batch(c, "d", LIAR, 101, 1), MSG_NACK);
+	held(c, "c", MSG_EMPTY_SET_HASH, 0);
+	ck_assert_int_eq(batch(c, "d", LIAR, 101, 1), MSG_ACK);
+	rig_fini(&r);
+}
+END_TEST
+
 /* A set that can't be put in force is tried again by itself. */
 START_TEST(test_tried_again)
 {
@@ -547,4 +576,4 @@ RUN_TESTS("sources", test_silent, test_intervals, test_conflicts,
 	test_hosts_file_conflicts, test_removed, test_removed_meanwhile,
 	test_removal_not_stored, test_bound, test_started_again,
 	test_refused_for_settings, test_first_set_not_stored, test_less_room,
-	test_tried_again)
+	test_less_room_aside, test_tried_again)
