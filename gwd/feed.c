@@ -45,6 +45,9 @@ const struct feed_times feed_times_default = {
 	.start = 5000,
 	.retry = 5000,
 	.keep = 86400000,
+	/* The mapper hands their eas out again 10 min after they ended, and
+	 * may have heard of them last some time before it went silent. */
+	.keep_tentative = 540000,
 };
 
 /* A question that mapperd has been asked. */
@@ -341,11 +344,15 @@ on_down(void *arg)
 static void
 check_age(struct feed *f, uint64_t now)
 {
+	uint64_t away = now - f->stats.followed_ms;
 	size_t n =
 		maps_count(f->cfg.maps, true) + maps_count(f->cfg.maps, false);
 
-	if (!n || feed_can_ask(f) ||
-		now - f->stats.followed_ms < f->cfg.times.keep)
+	if (!n || feed_can_ask(f))
+		return;
+	if (away >= f->cfg.times.keep_tentative)
+		maps_drop_tentative(f->cfg.maps);
+	if (away < f->cfg.times.keep)
 		return;
 	log_err("feed: no mapper for too long, its %zu mappings are dropped",
 		n);

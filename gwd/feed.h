@@ -54,6 +54,7 @@ struct feed_times {
 	uint64_t start;	  /* for the answer to FEED_START and to reports */
 	uint64_t retry;	  /* of a report of proved ones */
 	uint64_t keep;	  /* the copy serves without mapperd */
+	uint64_t keep_tentative; /* of it, the tentative entries */
 };
 extern const struct feed_times feed_times_default;
 

@@ -485,6 +485,15 @@ maps_count_tentative(const struct maps *m)
 	return m->proofs.n;
 }
 
+void
+maps_drop_tentative(struct maps *m)
+{
+	struct proof *p;
+
+	while ((p = TAILQ_FIRST(&m->proofs.all)))
+		node_remove(m, CONTAINER_OF(p, struct node, proof));
+}
+
 static struct arec
 record_of_proof(const struct proof *p)
 {

@@ -69,6 +69,8 @@ size_t maps_take_used(struct maps *m, struct arec *out, size_t n);
 size_t maps_count(const struct maps *m, bool remote);
 
 size_t maps_count_tentative(const struct maps *m);
+/* Removes all tentative entries. */
+void maps_drop_tentative(struct maps *m);
 /* Takes up to n entries proved as records for FEED_PROVED; returns how many. */
 size_t maps_take_proved(struct maps *m, struct arec *out, size_t n);
 /* One taken has to be taken again; nothing if it is not tentative any more. */

@@ -23,6 +23,7 @@ static const struct feed_times fast = {
 	.start = 2000,
 	.retry = 30,
 	.keep = 100000,
+	.keep_tentative = 100000,
 };
 
 struct rig {

@@ -265,6 +265,32 @@ START_TEST(test_keep)
 }
 END_TEST
 
+/* A mapper that nobody follows hands tentative eas out again much earlier. */
+START_TEST(test_keep_tentative)
+{
+	struct feed_times times = fast;
+	struct msg_entry e = tentative(7);
+	struct rig r;
+
+	times.keep_tentative = 50;
+	follow(&r, &times);
+	send_entry(&r, MSG_FEED_SET, 5, &e);
+	RUN_UNTIL(&r.mp, holds(&r, 7));
+	mapper_end(&r.mp);
+	RUN_UNTIL(&r.mp, !holds(&r, 7));
+	ck_assert_int_eq(state(&r), FEED_AWAY);
+	ck_assert_uint_eq(maps_count_tentative(r.maps), 0);
+	ck_assert(holds(&r, 1) && holds(&r, 2));
+	/* So there is nothing to be held; the rest goes on where it was. */
+	mapper_listen(&r.mp);
+	started(&r, STORE, 5, STORE, 5, 1);
+	send_at(&r, STORE, 5);
+	expect_report(&r, 0);
+	ck_assert(holds(&r, 1));
+	rig_fini(&r);
+}
+END_TEST
+
 /* Freed in every state, with answers out. */
 START_TEST(test_free)
 {
@@ -286,4 +312,5 @@ END_TEST
 
 RUN_TESTS("gwd feed", test_copy_and_changes, test_restart, test_cut_change,
 	test_cut_copy, test_gaps, test_bad_starts, test_refused, test_silence,
-	test_no_answer, test_tentative, test_keep, test_free)
+	test_no_answer, test_tentative, test_keep, test_keep_tentative,
+	test_free)
