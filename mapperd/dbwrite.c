@@ -229,11 +229,13 @@ dbwrite_checkpoint(struct dbwrite *w)
 		w->wal_pages_then = 0;
 	if (w->wal_pages - w->wal_pages_then < CHECKPOINT_PAGES)
 		return SQLITE_OK;
-	w->wal_pages_then = w->wal_pages;
+	/* When it fails it is tried again soon: a full disk would be kept full
+	 * by the log itself. */
 	if (sqlite3_wal_checkpoint_v2(w->base->conn.db, NULL,
-		    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
-		return SQLITE_OK;
-	return code(w);
+		    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
+		return code(w);
+	w->wal_pages_then = w->wal_pages;
+	return SQLITE_OK;
 }
 
 static int
