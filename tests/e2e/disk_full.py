@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What clients see of a mapperd whose disk is full, for 141-disk-full:
+
+    disk_full.py load SOCKET FILE    asks for new and known hosts until ended;
+                                     notes what it is told, a line each
+    disk_full.py refused SOCKET      nothing new is given or acknowledged
+    disk_full.py served SOCKET FILE  all that was told is so, for followers too
+    disk_full.py published SOCKET N  a set is taken"""
+import os
+import random
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mapperclient as mc  # noqa: E402
+from mapperclient import Client  # noqa: E402
+
+
+def host(k):
+    return f"203.0.{k % 50}.{k % 7 + 1}", 1000 + k
+
+
+def load(path, note):
+    """A refusal of something new is fine, of something known it is not."""
+    told, dice = {}, random.Random(4711)
+    with Client(path) as c, open(note, "a", buffering=1) as out:
+        for k in range(1 << 30):
+            ea = c.get_ea(*host(k))
+            if ea:
+                told[k] = ea
+                out.write(f"{k} {ea}\n")
+            if not told:
+                continue
+            known = dice.choice(list(told)) if k % 64 == 0 else k - k % 3
+            if known in told:
+                got = c.get_ea(*host(known))
+                assert got == told[known], f"{known}: {got}, {told[known]}"
+
+
+def refused(path):
+    with Client(path) as c:
+        for k in range(1 << 40, (1 << 40) + 50):
+            assert c.get_ea(*host(k)) is None, "a new host is given an ea"
+        assert c.get_ref("192.168.77.7") is None, "a new reference is given"
+        assert c.packet_ea("203.0.113.200", 77) is None or True
+        records = [("192.168.78.1", "192.0.2.1", 600)]
+        assert c.host_data("int.test:full.test", records) is None, \
+            "a batch is acknowledged"
+        assert c.host_hash("int.test:full.test", 1,
+                           mc.set_hash(records)) is None, "a set is held"
+        assert c.get_ea("192.0.2.1", 600) is None
+
+
+def served(path, note):
+    with open(note) as f:
+        told = [line.split() for line in f if line.endswith("\n")]
+    copy = {}
+    with Client(path) as c, Client(path) as f:
+        f.feed_start("10.240.0.0/12", "192.0.2.1")
+        f.follow(copy)
+        for k, ea in told[-5000:]:
+            gw, ref = host(int(k))
+            assert c.get_ea(gw, ref) == ea, f"{k} was {ea}"
+            assert copy[ea].arec.gw == gw and copy[ea].arec.ref == ref
+    assert len(told) == len({ea for _, ea in told}), "an ea was given twice"
+    assert len(told) >= 200
+
+
+def published(path, n):
+    with Client(path) as c:
+        records = [(f"192.168.79.{i}", "192.0.2.1", i) for i in range(1, 200)]
+        assert c.publish(f"int.test:d{n}.test", records), "the set is not held"
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
