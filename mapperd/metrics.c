@@ -127,7 +127,7 @@ metrics_store(struct ctl_metrics *m, const struct mapperd *d)
 		{"store_suspect_seconds", CTL_GAUGE,
 			"Seconds until it is known again which addresses are "
 			"in use.",
-			(pages_suspect_ms(d) + 999) / 1000},
+			pages_suspect_s(d)},
 	};
 
 	put_metrics(m, rows, ARRAY_LEN(rows));

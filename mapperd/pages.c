@@ -32,16 +32,35 @@ pages_show(const struct mapperd *d)
 		mapper_sources(m), conf->common.gateway_pub, mapper_now(m)};
 }
 
-uint64_t
-pages_suspect_ms(const struct mapperd *d)
+static uint64_t
+left_of(const struct mapperd *d, uint64_t wait_ms)
 {
-	const struct mapperd_conf *conf = d->daemon->settings;
 	uint64_t now = mapper_now(server_mapper(d->server)), end;
 
 	if (!d->store || !d->store->suspect_at)
 		return 0;
-	end = d->store->suspect_at + conf->quarantine_s * 1000;
-	return end > now ? end - now : 0;
+	end = d->store->suspect_at + wait_ms;
+	return end > now ? (end - now + 999) / 1000 : 0;
+}
+
+uint64_t
+pages_suspect_s(const struct mapperd *d)
+{
+	const struct mapperd_conf *conf = d->daemon->settings;
+
+	return left_of(d, settings_mapper(conf).allot.quarantine_ms);
+}
+
+uint64_t
+pages_closed_s(const struct mapperd *d)
+{
+	const struct mapperd_conf *conf = d->daemon->settings;
+	const struct allot_config cfg = settings_mapper(conf).allot;
+
+	if (prefix_host_bits(&cfg.encode) > POOL_BITS_MAX)
+		return 0;
+	return left_of(d, cfg.quarantine_ms < cfg.reuse_ms ? cfg.quarantine_ms
+							   : cfg.reuse_ms);
 }
 
 int

@@ -12,9 +12,11 @@ struct evbuffer;
 
 /* How things are shown now. */
 struct show pages_show(const struct mapperd *d);
-/* How long it is yet that it is not known which addresses are in use (a file
- * that was damaged, a backup put back); 0: all are known. */
-uint64_t pages_suspect_ms(const struct mapperd *d);
+/* Seconds for which it is not known yet which addresses are in use (a file that
+ * was damaged, a backup put back), and of them those in which none is allotted
+ * at all; 0: all are known. */
+uint64_t pages_suspect_s(const struct mapperd *d);
+uint64_t pages_closed_s(const struct mapperd *d);
 /* The filter of a query: 200, or another HTTP status and a text in error. */
 int pages_filter(const struct mapperd *d, const char *query, struct filter *f,
 	struct evbuffer *error);

@@ -19,7 +19,6 @@ status_store(void *arg)
 	struct store_stats st;
 	char identity[17];
 	json_t *o = json_object();
-	uint64_t left;
 
 	if (!d->store)
 		return o;
@@ -40,9 +39,9 @@ status_store(void *arg)
 	json_object_set_new(o, "reason",
 		st.degraded ? json_string(st.reason) : json_null());
 	json_object_set_new(o, "checking", json_boolean(st.checking));
-	left = pages_suspect_ms(d);
-	json_object_set_new(o, "suspect_seconds",
-		left ? number((left + 999) / 1000) : json_null());
+	json_object_set_new(o, "suspect_seconds", number(pages_suspect_s(d)));
+	json_object_set_new(
+		o, "no_allotment_seconds", number(pages_closed_s(d)));
 	return o;
 }
 
