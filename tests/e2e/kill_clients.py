@@ -117,11 +117,12 @@ class Asker(Worker):
         ea = body[:4]
         if body[8:28] != key or body[4:8] != ZERO4 or ea[2] < 16:
             raise Lie(f"{describe(key)} is answered {body.hex()}")
+        if held and (known[0] != ea or owner != 1):
+            raise Lie(f"{describe(key)} was {text(known[0])}, is {text(ea)} "
+                      f"(owner {owner})")
         if owner == 3:  # tentative: it may end with the mapper
             self.tell("tentative", time.monotonic(), key, ea)
             return
-        if held and known[0] != ea:
-            raise Lie(f"{describe(key)} was {text(known[0])}, is {text(ea)}")
         self.learn("ea", self.eas, key, ea)
 
     def learn(self, kind, known, key, value):

@@ -6,8 +6,9 @@ again at once, and compares with everything that was acknowledged.
     kill_loop.py MAPPERD DIRECTORY [--kills N] [--seconds S] [--seed X]
 
 In rounds, each with a database of its own: clients (kill_clients.py) ask,
-report use and publish; an auditor (kill_audit.py) follows the feed, and takes
-a full copy after each restart. A kill comes while mapperd starts, or later;
+report use and publish, a gateway (kill_gateway.py) has tentative mappings; an
+auditor (kill_audit.py) follows the feed, and takes a full copy after each
+restart. A kill comes while mapperd starts, or later;
 the time is drawn anew for each. Ends after N kills or S seconds, with what was
 done; non-zero, and what was the lie, when there was one."""
 import argparse
@@ -26,6 +27,7 @@ import mapperclient as mc  # noqa: E402
 from kill_audit import Audit  # noqa: E402
 from kill_clients import Asker, Publisher  # noqa: E402
 from kill_common import PUBLIC, Lie, Plan  # noqa: E402
+from kill_gateway import Gateway  # noqa: E402
 
 ROUND_KILLS = 60   # then a new database
 START_S = 30       # a start that takes longer has failed
@@ -140,7 +142,8 @@ class Results:
 def spawn(plan):
     """The clients and the auditor; the latter's pipe."""
     pipes, processes = [], []
-    for kind, numbers in ((Asker, range(3)), (Publisher, range(2))):
+    for kind, numbers in ((Asker, range(3)), (Publisher, range(2)),
+                          (Gateway, range(1))):
         for number in numbers:
             ours, theirs = multiprocessing.Pipe(duplex=False)
             worker = kind(plan, number, theirs)

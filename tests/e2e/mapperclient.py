@@ -23,7 +23,8 @@ from collections import namedtuple
 DATA, REQ, ACK, NACK = range(4)
 NOOP, GET_REF, GET_EA, MC_GET_EA = 0, 4, 6, 7
 HOST_DATA, HOST_HASH = 14, 15
-FEED_START, FEED_SET, FEED_DEL, FEED_AT, FEED_USED, LOOKUP_EA = range(32, 38)
+(FEED_START, FEED_SET, FEED_DEL, FEED_AT, FEED_USED, LOOKUP_EA, FEED_PROVED,
+ FEED_HOLD) = range(32, 40)
 EMPTY_HASH = 0xcbf29ce484222325
 
 Arec = namedtuple("Arec", "ea ip gw ref")
