@@ -199,7 +199,9 @@ make_remote(struct mapper *m, const struct ask *a,
 		.expires = mapper_now(m) + m->cfg.lease_ms,
 		.name = a->name,
 	};
-	struct job *j = mapper_room(m, ENTRY_REMOTE) ? job_new(JOB_MAKE) : NULL;
+	struct job *j = mapper_room(m, ENTRY_REMOTE, d.cause)
+				? job_new(JOB_MAKE)
+				: NULL;
 	enum ask_result res = ASK_FULL;
 
 	if (j)
@@ -278,7 +280,8 @@ make_local(struct mapper *m, const struct ask *a,
 		.made = mapper_now(m),
 		.expires = mapper_now(m) + m->cfg.lease_ms,
 	};
-	struct job *j = mapper_room(m, ENTRY_LOCAL) ? job_new(JOB_MAKE) : NULL;
+	struct job *j =
+		mapper_room(m, ENTRY_LOCAL, d.cause) ? job_new(JOB_MAKE) : NULL;
 	enum ask_result res = ASK_FULL;
 
 	if (j)

@@ -295,6 +295,7 @@ entries_add(struct entries *es, const struct entry_data *d, struct entry **out)
 	}
 	TAILQ_INSERT_TAIL(&es->all, e, all);
 	es->n[e->kind]++;
+	es->n_peer += cause_is_peer(d->cause);
 	o = owner_get(es, e->owner);
 	if (!o) {
 		e->owner = 0;
@@ -343,6 +344,7 @@ entries_del(struct entries *es, struct entry *e)
 	}
 	TAILQ_REMOVE(&es->all, e, all);
 	es->n[e->kind]--;
+	es->n_peer -= cause_is_peer((enum entry_cause)e->cause);
 	if (e->owner)
 		owner_remove(es, e);
 	entry_free(e);
@@ -372,6 +374,8 @@ entries_promote(struct entries *es, struct entry *e, const struct entry_data *d)
 		return -ENOMEM;
 	}
 	owner_remove(es, e);
+	es->n_peer -= cause_is_peer((enum entry_cause)e->cause);
+	es->n_peer += cause_is_peer(d->cause);
 	e->owner = d->owner;
 	e->cause = (uint8_t)d->cause;
 	e->born = d->born;

@@ -34,6 +34,12 @@ enum entry_cause {
 	CAUSE_TENTATIVE = 3, /* the same, not promoted yet: never stored */
 };
 
+static inline bool
+cause_is_peer(enum entry_cause cause)
+{
+	return cause == CAUSE_PEER || cause == CAUSE_TENTATIVE;
+}
+
 /* Owner ids of proto/mapper.md; from OWNER_SOURCE on, DNS sources. */
 enum {
 	OWNER_MAPPER = 1,
@@ -104,7 +110,8 @@ struct entries {
 	struct table owners;	       /* struct entry_owner by id, owned */
 	struct entry_list all;	       /* owned; in the order of adding */
 	TAILQ_HEAD(, entry_cursor) cursors;
-	size_t n[2]; /* by kind */
+	size_t n[2];   /* by kind */
+	size_t n_peer; /* that peers caused */
 	bool loading;
 };
 

@@ -92,9 +92,15 @@ mapper_tick(struct mapper *m)
 }
 
 bool
-mapper_room(const struct mapper *m, enum entry_kind kind)
+mapper_room(
+	const struct mapper *m, enum entry_kind kind, enum entry_cause cause)
 {
-	return m->entries.n[kind] < m->cfg.max_entries;
+	size_t max = m->cfg.max_entries;
+
+	return m->entries.n[kind] < max &&
+	       (!cause_is_peer(cause) ||
+		       m->entries.n_peer <
+			       max * m->cfg.allot.peer_percent / 100);
 }
 
 struct entries *

@@ -91,8 +91,10 @@ struct mapper {
 void mapper_answer(struct mapper *m, const struct ask *a, enum ask_result res,
 	const struct arec *rec, const struct entry *e);
 
-/* One more of this kind has room. */
-bool mapper_room(const struct mapper *m, enum entry_kind kind);
+/* One more of this kind has room; those that peers cause have a part of it, as
+ * of the pool. */
+bool mapper_room(
+	const struct mapper *m, enum entry_kind kind, enum entry_cause cause);
 
 /* loading.c */
 /* What the store fills: empty, and freed. 0 or -ENOMEM. */

@@ -97,7 +97,7 @@ tentative_make(struct mapper *m, const struct ask *a)
 	struct entry *e;
 	struct addr ea;
 
-	if (!mapper_room(m, ENTRY_REMOTE)) {
+	if (!mapper_room(m, ENTRY_REMOTE, CAUSE_TENTATIVE)) {
 		ask_refuse(m, a, ASK_FULL);
 		return;
 	}
@@ -303,7 +303,7 @@ hold(struct mapper *m, const struct arec *rec)
 		table_get(&m->pending, &pending) ||
 		!addr_is_global_unicast(&key.gw) || ref_is_zero(&key.ref) ||
 		addr_eq(&key.gw, &m->cfg.rules.pub) ||
-		!mapper_room(m, ENTRY_REMOTE))
+		!mapper_room(m, ENTRY_REMOTE, CAUSE_TENTATIVE))
 		return false;
 	return allot_tentative_hold(m->allot, &rec->ea, &key.gw) &&
 	       add(m, &rec->ea, &key);

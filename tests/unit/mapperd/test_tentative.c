@@ -73,6 +73,42 @@ START_TEST(test_flood)
 }
 END_TEST
 
+/* In a network so large that its pool has no end, peers leave room in memory
+ * to resolvers. */
+START_TEST(test_room)
+{
+	static struct rig r;
+	struct mapper_config cfg = rig_config(&r, "10.0.0.0/7", "192.0.2.1");
+	struct rig_client *c;
+	struct arec rec;
+	unsigned i, made = 0;
+
+	r.dice.state = 4711;
+	cfg.max_entries = 2000;
+	rig_start(&r, &cfg, 1024);
+	c = rig_join(&r, ROLE_ALL);
+	for (i = 0; i < 4000; i++) {
+		rec = remote(i % 200, 2 + i);
+		made += ask(c, MSG_GET_EA, &rec).mode == MSG_ACK;
+	}
+	ck_assert_uint_eq(made, 1500);
+	for (i = 0; i < 500; i++) {
+		rec = remote(i % 200, 5000 + i);
+		ck_assert_int_eq(ask(c, MSG_MC_GET_EA, &rec).mode, MSG_ACK);
+	}
+	/* What a resolver asks for is no peer's any more: one more has room. */
+	rec = remote(0, 6000);
+	ck_assert_int_eq(ask(c, MSG_MC_GET_EA, &rec).mode, MSG_NACK);
+	rec = remote(0, 2);
+	ck_assert_int_eq(ask(c, MSG_MC_GET_EA, &rec).mode, MSG_ACK);
+	pass(&r, 3 * MINUTE);
+	ck_assert_uint_eq(mapper_entries(rig_mapper(&r))->n_peer, 0);
+	rec = remote(0, 6000);
+	ck_assert_int_eq(ask(c, MSG_MC_GET_EA, &rec).mode, MSG_ACK);
+	end(&r);
+}
+END_TEST
+
 /* They end two minutes after the last use; use is a question or a report, and
  * costs no write. */
 START_TEST(test_ends)
@@ -316,6 +352,6 @@ START_TEST(test_in_the_copy)
 }
 END_TEST
 
-RUN_TESTS("tentative", test_made, test_flood, test_ends, test_slices,
+RUN_TESTS("tentative", test_made, test_flood, test_room, test_ends, test_slices,
 	test_quota, test_store_fails, test_held, test_after_start,
 	test_in_the_copy)
