@@ -79,7 +79,7 @@ lease_cmp(const void *a, const void *b)
 }
 
 int
-entries_loaded(struct entries *es)
+entries_loaded(struct entries *es, uint64_t latest)
 {
 	const uint32_t mapper = OWNER_MAPPER;
 	struct entry_owner *o = table_get(&es->owners, &mapper);
@@ -93,7 +93,11 @@ entries_loaded(struct entries *es)
 	if (!leases)
 		return -ENOMEM;
 	TAILQ_FOREACH(e, &o->list, by_owner)
-	leases[n++] = (struct lease){e->expires, e};
+	{
+		if (e->expires > latest)
+			e->expires = latest;
+		leases[n++] = (struct lease){e->expires, e};
+	}
 	qsort(leases, n, sizeof(*leases), lease_cmp);
 	TAILQ_INIT(&o->list);
 	for (i = 0; i < n; i++)

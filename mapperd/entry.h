@@ -119,9 +119,11 @@ struct entries {
 void entries_init(struct entries *es, size_t max);
 void entries_fini(struct entries *es);
 
-/* Between these two leases may be added in any order. 0 or -ENOMEM. */
+/* Between these two leases may be added in any order; those that would end
+ * later than `latest` end then (adding one looks for its place among those that
+ * end after it). 0 or -ENOMEM. */
 void entries_load(struct entries *es);
-int entries_loaded(struct entries *es) MUSTCHECK;
+int entries_loaded(struct entries *es, uint64_t latest) MUSTCHECK;
 
 struct entry *entries_by_ea(const struct entries *es, const struct addr *ea);
 struct entry *entries_remote(

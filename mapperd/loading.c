@@ -285,7 +285,8 @@ mapper_start(struct mapper *m, struct store *store)
 	m->revision = store->revision;
 	m->started = m->saved_at = mapper_now(m);
 	change_fini(&m->removed);
-	err = entries_loaded(&m->entries);
+	/* They may be of a time when leases were longer. */
+	err = entries_loaded(&m->entries, m->started + m->cfg.lease_ms);
 	if (!err)
 		err = start_blocks(m);
 	if (err)

@@ -204,4 +204,33 @@ START_TEST(test_cursor)
 }
 END_TEST
 
-RUN_TESTS("entry", test_random, test_bounds, test_source, test_cursor)
+/* Loaded in any order, they stand in that of their ends, and none ends later
+ * than today's settings allow: a new one has its place behind them all. */
+START_TEST(test_loaded)
+{
+	static const uint64_t ends[] = {30, 5, 1000, 70, 99, 5000};
+	struct entry_data d;
+	struct entries es;
+	struct entry *e;
+	unsigned i;
+
+	entries_init(&es, 1000);
+	entries_load(&es);
+	for (i = 0; i < ARRAY_LEN(ends); i++) {
+		d = data_of(i, true, ends[i]);
+		d.owner = OWNER_MAPPER;
+		ck_assert_int_eq(entries_add(&es, &d, NULL), 0);
+	}
+	ck_assert_int_eq(entries_loaded(&es, 99), 0);
+	check_lists(&es);
+	d = data_of(i, true, 99);
+	d.owner = OWNER_MAPPER;
+	ck_assert_int_eq(entries_add(&es, &d, &e), 0);
+	ck_assert_ptr_null(TAILQ_NEXT(e, by_owner));
+	check_lists(&es);
+	entries_fini(&es);
+}
+END_TEST
+
+RUN_TESTS("entry", test_random, test_bounds, test_source, test_cursor,
+	test_loaded)

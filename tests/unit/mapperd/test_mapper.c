@@ -551,7 +551,26 @@ START_TEST(test_other_settings)
 }
 END_TEST
 
+/* Leases of a time when they were longer have today's length. */
+START_TEST(test_shorter_lifetime)
+{
+	static struct rig r;
+	struct mapper_config cfg;
+	struct arec rec = host_arec(1);
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	ck_assert_int_eq(
+		ask(rig_join(&r, ROLE_ALL), MSG_MC_GET_EA, &rec).mode, MSG_ACK);
+	rig_clear(&r);
+	cfg = rig_config(&r, "10.240.0.0/12", "192.0.2.1");
+	cfg.lease_ms = HOUR;
+	rig_restart(&r, &cfg);
+	ck_assert_uint_eq(only_entry(&r)->expires, r.now + HOUR);
+	rig_fini(&r);
+}
+END_TEST
+
 RUN_TESTS("mapper", test_model, test_renewal, test_renewal_waits_for_nobody,
 	test_hold, test_store_fails, test_asked_while_ending,
 	test_asked_at_once, test_pool_spent, test_hosts_over_dynamic,
-	test_other_settings)
+	test_other_settings, test_shorter_lifetime)
