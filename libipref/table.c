@@ -36,7 +36,7 @@ rotl(uint64_t v, unsigned by)
 	return v << by | v >> (64 - by);
 }
 
-static void
+static inline void
 sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
@@ -51,7 +51,7 @@ sip_round(uint64_t v[4])
 	v[2] = rotl(v[2], 32);
 }
 
-static void
+static inline void
 sip_word(uint64_t v[4], uint64_t word)
 {
 	v[3] ^= word;

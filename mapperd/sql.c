@@ -5,6 +5,9 @@
  */
 #include "mapperd/sql.h"
 
+#include <endian.h>
+#include <string.h>
+
 #define T_META                                                                 \
 	"CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1),"              \
 	" identity INTEGER NOT NULL, revision INTEGER NOT NULL,"               \
@@ -225,25 +228,31 @@ const struct sql_load sql_loads[SQL_LOADS] = {
 		"ograh"},
 };
 
-/* 64-bit FNV-1a, going on from h: whichever single byte changes, so does the
- * result. */
+/* Going on from h: whichever single word changes, so does the result, as each
+ * step can be undone. */
 static uint64_t
-fnv(uint64_t h, const uint8_t *p, size_t len)
+sum_word(uint64_t h, uint64_t word)
 {
-	while (len--)
-		h = (h ^ *p++) * UINT64_C(0x100000001b3);
-	return h;
+	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
+}
+
+/* Of up to eight bytes, the first one lowest. */
+static uint64_t
+word_of(const uint8_t *p, size_t len)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, p, len);
+	return le64toh(word);
 }
 
 static uint64_t
-fnv_u64(uint64_t h, uint64_t n)
+sum_bytes(uint64_t h, const uint8_t *p, size_t len)
 {
-	uint8_t b[8];
-	int i;
-
-	for (i = 0; i < 8; i++)
-		b[i] = (uint8_t)(n >> (8 * i));
-	return fnv(h, b, sizeof(b));
+	for (; len >= 8; len -= 8, p += 8)
+		h = sum_word(h, word_of(p, 8));
+	return len ? sum_word(h, word_of(p, len)) : h;
 }
 
 /* row_sum(...): over the values with their types and lengths. */
@@ -255,16 +264,16 @@ row_sum(sqlite3_context *ctx, int n, sqlite3_value **values)
 	int i, len;
 
 	for (i = 0; i < n; i++) {
-		h = fnv_u64(h, (uint64_t)sqlite3_value_type(values[i]));
+		h = sum_word(h, (uint64_t)sqlite3_value_type(values[i]));
 		if (sqlite3_value_type(values[i]) == SQLITE_INTEGER) {
-			h = fnv_u64(
+			h = sum_word(
 				h, (uint64_t)sqlite3_value_int64(values[i]));
 			continue;
 		}
 		bytes = sqlite3_value_blob(values[i]);
 		len = sqlite3_value_bytes(values[i]);
-		h = fnv_u64(h, (uint64_t)len);
-		h = fnv(h, bytes, bytes ? (size_t)len : 0);
+		h = sum_word(h, (uint64_t)len);
+		h = sum_bytes(h, bytes, bytes ? (size_t)len : 0);
 	}
 	last = sqlite3_user_data(ctx);
 	*last = h;
