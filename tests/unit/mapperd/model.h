@@ -478,20 +478,22 @@ m_asked(struct model *m, struct m_lease *l)
 		l->max = m->rig.now + m->cfg.lease_ms;
 }
 
-/* It was said to be so, or used, at this time. What the store could not write
- * is lost with the process. */
+/* It was said to be so, or used, at this time. What is only said is stored for
+ * half a lease at least, a renewal may be on its way to the disk; what the
+ * store could not write is lost with the process. */
 static inline void
-m_promised(struct model *m, struct m_lease *l, uint64_t at)
+m_promised(struct model *m, struct m_lease *l, uint64_t at, bool stored)
 {
 	uint64_t min = at + m->cfg.lease_ms / 4 * 3;
+	uint64_t kept = stored ? min : at + m->cfg.lease_ms / 2;
 
 	if (l->tentative) {
 		l->min = l->max = at + m->cfg.tentative_ms;
 		return;
 	}
 	l->min = min;
-	if (!m->rig.store.fail)
-		l->kept = min;
+	if (!m->rig.store.fail && l->kept < kept)
+		l->kept = kept;
 }
 
 /* The answer to MC_GET_EA or GET_EA. */
@@ -513,7 +515,7 @@ m_told_ea(struct model *m, unsigned host, uint8_t cmd, const struct msg *ack)
 		"an answer about host %u that followers do not have", host);
 	M_CHECK(cmd == MSG_GET_EA || !h->lease.tentative,
 		"a resolver is told a tentative ea");
-	m_promised(m, &h->lease, m->rig.now);
+	m_promised(m, &h->lease, m->rig.now, false);
 	if (cmd != MSG_MC_GET_EA)
 		return;
 	ttl = (h->lease.min - m->rig.now) / 2;

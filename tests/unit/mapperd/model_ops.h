@@ -77,7 +77,7 @@ take_ref(struct run *r, unsigned ip, const struct msg *m)
 	M_CHECK(l->lease.there && ref_eq(&l->ref, &rec.ref),
 		"an answer about host of ours %u that followers do not have",
 		ip);
-	m_promised(&r->m, &l->lease, r->m.rig.now);
+	m_promised(&r->m, &l->lease, r->m.rig.now, false);
 }
 
 /* Use was reported, and that is stored. */
@@ -91,7 +91,7 @@ take_used(struct run *r, const struct asked *a)
 	for (i = 0; a->quiet && i < a->n; i++) {
 		l = &r->m.hosts[a->who[i]].lease;
 		if (l->there && l->min > r->m.rig.now)
-			m_promised(&r->m, l, a->at);
+			m_promised(&r->m, l, a->at, true);
 	}
 }
 

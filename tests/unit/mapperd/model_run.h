@@ -47,7 +47,7 @@ watch_holds(struct run *r)
 	M_CHECK(ack.mode == MSG_ACK, "what is held is refused");
 	for (i = 0; i < m.n; i++) {
 		h = &r->m.hosts[m_host_of(&recs[i])];
-		m_promised(&r->m, &h->lease, r->m.rig.now);
+		m_promised(&r->m, &h->lease, r->m.rig.now, false);
 	}
 	for (i = 0; i < ack.n; i++) {
 		struct msg_entry x = {.arec = msg_arec(&ack, i)};
