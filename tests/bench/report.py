@@ -68,6 +68,12 @@ def main():
                         ("known.64", "echo.64"), ("known.1", "echo.1")):
         values[f"ratio.{name}"] = per_round(
             values, f"{name}.rate", f"{other}.rate", lambda a, b: a / b)
+    # Nobody who stores one at a time can answer sooner than after a round trip of
+    # two processes and a commit.
+    values["attainable.new.1"] = {
+        turn: 1 / (1 / values["sqlite.1.rate"][turn] + 1 / rate)
+        / values["sqlite.1.rate"][turn]
+        for turn, rate in values["echo.1.rate"].items()}
     table = {name: summary(by_round) for name, by_round in sorted(values.items())}
     print(f"{'':28} {'median':>12} {'least':>12} {'most':>12}")
     for name, row in table.items():
