@@ -220,17 +220,17 @@ class Publisher(Worker):
     def look(self, client):
         """After a restart."""
         sent = self.batches is not None and all(b[1] for b in self.batches)
-        if self.batches and time.monotonic() - self.began > 20:
-            # The mapper forgets an unfinished set 30 s after it lost us.
-            for batch in self.batches:
-                batch[2] = False
-        elif sent and self.batches:
+        # The mapper forgets an unfinished set 30 s after it lost us.
+        old = time.monotonic() - self.began > 20
+        if sent and self.batches:
             whole = all(b[2] for b in self.batches)
             if self.ask_held(client, self.n):
                 self.now_held()
-            elif whole:
+            elif whole and not old:
                 raise Lie(f"{self.name}: set {self.n} was acknowledged batch by "
                           "batch, some of it is lost")
+        for batch in self.batches or []:
+            batch[2] = batch[2] and not old
         if self.held is None:
             return
         if self.batches or not sent:
