@@ -5,32 +5,7 @@
 #include "tests/unit/run.h"
 
 #define ENTRIES 600 /* some pages of each table */
-#define ROUNDS	120
-
-static void
-path_of(char out[64], const char *dir, const char *name)
-{
-	snprintf(out, 64, "%s/%s", dir, name);
-}
-
-static long
-size_of(const char *path)
-{
-	struct stat st;
-
-	ck_assert_int_eq(stat(path, &st), 0);
-	return (long)st.st_size;
-}
-
-static void
-put_bytes(const char *path, long at, const void *bytes, size_t len)
-{
-	int fd = open(path, O_WRONLY);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(pwrite(fd, bytes, len, at), (ssize_t)len);
-	close(fd);
-}
+#define ROUNDS	80
 
 /* Several jobs of entries, some of which are removed again. */
 static void
@@ -305,31 +280,6 @@ START_TEST(test_found_later)
 }
 END_TEST
 
-/* A database as it was left. */
-struct image {
-	uint8_t *db, *wal; /* owned; or NULL */
-	size_t db_len, wal_len;
-};
-
-static uint8_t *
-read_all(const char *dir, const char *name, size_t *len)
-{
-	char path[64];
-	uint8_t *bytes;
-	int fd;
-
-	path_of(path, dir, name);
-	fd = open(path, O_RDONLY);
-	*len = 0;
-	if (fd < 0)
-		return NULL;
-	*len = (size_t)size_of(path);
-	bytes = malloc(*len + 1);
-	ck_assert_int_eq(read(fd, bytes, *len), (ssize_t)*len);
-	close(fd);
-	return bytes;
-}
-
 static struct image
 make_image(bool closed)
 {
@@ -338,33 +288,10 @@ make_image(bool closed)
 
 	make_dir(dir);
 	make_filled(dir, closed);
-	im.db = read_all(dir, "mapperd.db", &im.db_len);
-	im.wal = read_all(dir, "mapperd.db-wal", &im.wal_len);
-	ck_assert(im.db && closed == !im.wal);
+	im = take_image(dir);
+	ck_assert(closed == !im.wal);
 	remove_dir(dir);
 	return im;
-}
-
-static void
-put_image(const struct image *im, const char *dir, size_t db_len)
-{
-	char path[64];
-
-	path_of(path, dir, "mapperd.db");
-	close(open(path, O_WRONLY | O_CREAT, 0600));
-	put_bytes(path, 0, im->db, db_len);
-	if (!im->wal)
-		return;
-	path_of(path, dir, "mapperd.db-wal");
-	close(open(path, O_WRONLY | O_CREAT, 0600));
-	put_bytes(path, 0, im->wal, im->wal_len);
-}
-
-static void
-free_image(struct image *im)
-{
-	free(im->db);
-	free(im->wal);
 }
 
 /* Either all that was acknowledged, or set aside. */

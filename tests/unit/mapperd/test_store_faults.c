@@ -6,35 +6,36 @@
 #include "tests/unit/run.h"
 
 #define BEFORE 100 /* entries there already */
-#define JOBS   8
+#define JOBS   4
 
 /* What became of the entry that each job added. */
 struct fate {
 	int err[JOBS]; /* 1: it was never submitted */
 };
 
-static void
-make_used(const char *dir)
+/* A database that was not closed: there is a log. */
+static struct image
+make_used(void)
 {
 	struct store_job *job = new_job();
 	struct entry_data d;
+	struct image im;
 	struct loaded l;
+	char dir[32];
 	uint32_t i;
-	pid_t pid = fork();
 
-	if (pid) {
-		change_fini(&job->change);
-		free(job);
-		ck_assert(wait_for(pid));
-		return;
-	}
-	if (open_at(&l, dir))
-		_exit(1);
+	make_dir(dir);
+	ck_assert_int_eq(open_at(&l, dir), 0);
 	for (i = 0; i < BEFORE; i++) {
 		d = remote(i);
 		change_add(&job->change, &d);
 	}
-	_exit(run_job(&l, job) != 0); /* as if killed: there is a log */
+	ck_assert_int_eq(run_job(&l, job), 0);
+	im = take_image(dir);
+	ck_assert_ptr_nonnull(im.wal);
+	close_it(&l);
+	remove_dir(dir);
+	return im;
 }
 
 /* Each job adds an entry and removes one of those that were there. */
@@ -93,7 +94,7 @@ check_fate(const char *dir, const struct fate *f, enum fault fault, unsigned n)
 
 /* One run; false when there was no n-th call. */
 static bool
-run_with(enum fault fault, unsigned n, bool forever)
+run_with(const struct image *im, enum fault fault, unsigned n, bool forever)
 {
 	struct fate f;
 	struct loaded l;
@@ -102,7 +103,7 @@ run_with(enum fault fault, unsigned n, bool forever)
 	bool hit;
 
 	make_dir(dir);
-	make_used(dir);
+	put_image(im, dir, im->db_len);
 	for (i = 0; i < JOBS; i++)
 		f.err[i] = 1;
 	faulty_begin();
@@ -125,10 +126,12 @@ run_with(enum fault fault, unsigned n, bool forever)
 
 START_TEST(test_each_call_fails)
 {
+	struct image im = make_used();
 	unsigned n;
 
-	for (n = 1; run_with((enum fault)_i, n, false); n++)
+	for (n = 1; run_with(&im, (enum fault)_i, n, false); n++)
 		ck_assert_uint_lt(n, 1000);
+	free_image(&im);
 	/* There were some. */
 	ck_assert_uint_gt(n, 1);
 }
@@ -136,10 +139,12 @@ END_TEST
 
 START_TEST(test_all_fail_from_one_on)
 {
+	struct image im = make_used();
 	unsigned n;
 
-	for (n = 1; run_with((enum fault)_i, n, true); n++)
+	for (n = 1; run_with(&im, (enum fault)_i, n, true); n++)
 		ck_assert_uint_lt(n, 1000);
+	free_image(&im);
 }
 END_TEST
 
