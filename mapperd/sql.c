@@ -48,7 +48,7 @@
 const char *const sql_text[SQL_N] = {
 	[SQL_SETTINGS] = "PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;"
 			 "PRAGMA wal_autocheckpoint=0;"
-			 "PRAGMA journal_size_limit=67108864;"
+			 "PRAGMA journal_size_limit=16777216;"
 			 "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=OFF",
 	[SQL_LOADING] = "PRAGMA cache_size=-64",
 	[SQL_WRITING] = "PRAGMA cache_size=-16384",
