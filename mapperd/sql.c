@@ -113,89 +113,95 @@ const char *const sql_text[SQL_N] = {
 	[SQL_VACUUM] = "VACUUM INTO ?1",
 };
 
-#define INSERT_REMOTE                                                          \
-	"INSERT INTO remote VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,"                \
-	"row_sum('remote',?1,?2,?3,?4,?5,?6,?8))"
-#define INSERT_LOCAL                                                           \
-	"INSERT INTO local VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,"                 \
-	"row_sum('local',?1,?2,?3,?4,?5,?6,?8))"
+#define PUT(sql, letters)                                                      \
+	{                                                                      \
+		.put = { sql, letters }                                        \
+	}
+#define TAKE(sql, letters)                                                     \
+	{                                                                      \
+		.take = { "DELETE FROM " sql " RETURNING sum", letters }       \
+	}
+/* A row, whether it is there already or not. */
+#define RENEW(sql, letters, put_sql, put_letters)                              \
+	{                                                                      \
+		.take = {"DELETE FROM " sql " RETURNING sum", letters},        \
+		.put = { "INSERT INTO " put_sql,                               \
+			put_letters }                                          \
+	}
 #define GONE                                                                   \
-	{                                                                      \
-		{"DELETE FROM gone WHERE kind=?1 AND value=?2 RETURNING sum",  \
-			"Kv"},                                                 \
-		{                                                              \
-			"INSERT INTO gone VALUES(?1,?2,?3,?4,"                 \
-			"row_sum('gone',?1,?2,?3,?4))",                        \
-				"Kvmc"                                         \
-		}                                                              \
-	}
-#define FORGET                                                                 \
-	{                                                                      \
-		{                                                              \
-			"DELETE FROM gone WHERE kind=?1 AND value=?2"          \
-			" RETURNING sum",                                      \
-				"Kv"                                           \
-		}                                                              \
-	}
+	RENEW("gone WHERE kind=?1 AND value=?2", "Kv",                         \
+		"gone VALUES(?1,?2,?3,?4,row_sum('gone',?1,?2,?3,?4))",        \
+		"Kvmc")
+#define FORGET TAKE("gone WHERE kind=?1 AND value=?2", "Kv")
 
 /* An entry is removed by its primary key. */
 const struct sql_op sql_ops[OP_N][2] = {
-	[OP_ADD] = {{.put = {INSERT_REMOTE, "agrocmebn"}},
-		{.put = {INSERT_LOCAL, "graocmebn"}}},
-	[OP_DEL] = {{{"DELETE FROM remote WHERE ea=?1 AND gw=?2 AND ref=?3"
-		      " AND owner=?4 RETURNING sum",
-			    "agro"}},
-		{{"DELETE FROM local WHERE gw=?1 AND ref=?2 AND owner=?3"
-		  " RETURNING sum",
-			"gro"}}},
+	[OP_ADD] =
+		{
+			PUT("INSERT INTO remote"
+			    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,"
+			    "row_sum('remote',?1,?2,?3,?4,?5,?6,?8))",
+				"agrocmebn"),
+			PUT("INSERT INTO local"
+			    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,"
+			    "row_sum('local',?1,?2,?3,?4,?5,?6,?8))",
+				"graocmebn"),
+		},
+	[OP_DEL] =
+		{
+			TAKE("remote WHERE ea=?1 AND gw=?2 AND ref=?3"
+			     " AND owner=?4",
+				"agro"),
+			TAKE("local WHERE gw=?1 AND ref=?2 AND owner=?3",
+				"gro"),
+		},
 	[OP_LEASE] =
-		{{.put = {"UPDATE remote SET expires=?1 WHERE gw=?2 AND ref=?3",
-			  "egr"}},
-			{.put = {"UPDATE local SET expires=?1 WHERE gw=?2 AND "
-				 "ref=?3",
-				 "egr"}}},
-	[OP_NAME] = {{.put = {"UPDATE remote SET name=?1 WHERE gw=?2 AND "
-			      "ref=?3",
-			      "ngr"}},
-		{.put = {"UPDATE local SET name=?1 WHERE gw=?2 AND ref=?3",
-			 "ngr"}}},
+		{
+			PUT("UPDATE remote SET expires=?1"
+			    " WHERE gw=?2 AND ref=?3",
+				"egr"),
+			PUT("UPDATE local SET expires=?1"
+			    " WHERE gw=?2 AND ref=?3",
+				"egr"),
+		},
+	[OP_NAME] =
+		{
+			PUT("UPDATE remote SET name=?1"
+			    " WHERE gw=?2 AND ref=?3",
+				"ngr"),
+			PUT("UPDATE local SET name=?1 WHERE gw=?2 AND ref=?3",
+				"ngr"),
+		},
 	[OP_GONE] = {GONE, GONE},
 	[OP_FORGET] = {FORGET, FORGET},
-	[OP_SOURCE] = {{{"DELETE FROM source WHERE id=?1 RETURNING sum", "o"},
-		{"INSERT INTO source VALUES(?1,?2,?3,?4,?5,?6,"
-		 "row_sum('source',?1,?2,?3,?4,?5,?6))",
-			"oLDyhk"}}},
-	[OP_SOURCE_DEL] = {{{"DELETE FROM source WHERE id=?1 RETURNING sum",
-		"o"}}},
-	[OP_BATCH] = {{{"DELETE FROM batch WHERE source=?1 AND gw=?2 AND "
-			"ref=?3 AND ip=?4 AND hash=?5 RETURNING sum",
-			       "ograh"},
-		{"INSERT INTO batch VALUES(?1,?2,?3,?4,?5,"
-		 "row_sum('batch',?1,?2,?3,?4,?5))",
-			"ograh"}}},
-	[OP_BATCH_ONLY] = {{{"DELETE FROM batch WHERE source=?1 AND hash<?2"
-			     " RETURNING sum",
-				   "oh"}},
-		{{"DELETE FROM batch WHERE source=?1 AND hash>?2 RETURNING sum",
-			"oh"}}},
-	[OP_BATCH_CLEAR] = {{{"DELETE FROM batch WHERE source=?1 RETURNING sum",
-		"o"}}},
-	[OP_WAIT] = {{{"DELETE FROM waiting WHERE source=?1 AND gw=?2 AND "
-		       "ref=?3 RETURNING sum",
-			      "ogr"},
-		{"INSERT INTO waiting VALUES(?1,?2,?3,?4,"
-		 "row_sum('waiting',?1,?2,?3,?4))",
-			"ogra"}}},
-	[OP_WAIT_DEL] = {{{"DELETE FROM waiting WHERE source=?1 AND gw=?2 AND "
-			   "ref=?3 RETURNING sum",
-		"ogr"}}},
-	[OP_WAIT_CLEAR] = {{{"DELETE FROM waiting WHERE source=?1 RETURNING "
-			     "sum",
-		"o"}}},
-	[OP_BLOCK] = {{{"DELETE FROM block WHERE first=?1 RETURNING sum", "a"},
-		{"INSERT INTO block VALUES(?1,row_sum('block',?1))", "a"}}},
-	[OP_BLOCK_DEL] = {{{"DELETE FROM block WHERE first=?1 RETURNING sum",
-		"a"}}},
+	[OP_SOURCE] = {RENEW("source WHERE id=?1", "o",
+		"source VALUES(?1,?2,?3,?4,?5,?6,"
+		"row_sum('source',?1,?2,?3,?4,?5,?6))",
+		"oLDyhk")},
+	[OP_SOURCE_DEL] = {TAKE("source WHERE id=?1", "o")},
+	[OP_BATCH] = {RENEW("batch WHERE source=?1 AND gw=?2 AND ref=?3"
+			    " AND ip=?4 AND hash=?5",
+		"ograh",
+		"batch VALUES(?1,?2,?3,?4,?5,"
+		"row_sum('batch',?1,?2,?3,?4,?5))",
+		"ograh")},
+	[OP_BATCH_ONLY] =
+		{
+			TAKE("batch WHERE source=?1 AND hash<?2", "oh"),
+			TAKE("batch WHERE source=?1 AND hash>?2", "oh"),
+		},
+	[OP_BATCH_CLEAR] = {TAKE("batch WHERE source=?1", "o")},
+	[OP_WAIT] = {RENEW("waiting WHERE source=?1 AND gw=?2 AND ref=?3",
+		"ogr",
+		"waiting VALUES(?1,?2,?3,?4,"
+		"row_sum('waiting',?1,?2,?3,?4))",
+		"ogra")},
+	[OP_WAIT_DEL] = {TAKE(
+		"waiting WHERE source=?1 AND gw=?2 AND ref=?3", "ogr")},
+	[OP_WAIT_CLEAR] = {TAKE("waiting WHERE source=?1", "o")},
+	[OP_BLOCK] = {RENEW("block WHERE first=?1", "a",
+		"block VALUES(?1,row_sum('block',?1))", "a")},
+	[OP_BLOCK_DEL] = {TAKE("block WHERE first=?1", "a")},
 };
 
 #define LOAD(columns, sum, rest) "SELECT " columns ",sum," sum " FROM " rest

@@ -125,8 +125,7 @@ START_TEST(test_tampered)
 		"DELETE FROM meta",
 		"UPDATE meta SET revision=1",
 		"UPDATE remote SET owner=17 WHERE ea=x'0af00001'",
-		"UPDATE local SET ip=x'0a000001' WHERE"
-		" ref=x'00000000000000000000000000000005'",
+		"UPDATE local SET ip=x'0a000001' WHERE ip=x'0af00004'",
 		"UPDATE gone SET since=1",
 		"UPDATE removed SET revision=1",
 		"DELETE FROM remote WHERE ea=x'0af00001'",
