@@ -16,8 +16,8 @@
 
 #include "libipref/ctl.h"
 
-#define PORTION_SHOWN	256
-#define PORTION_LOOKED	4096
+#define PORTION_SHOWN	64
+#define PORTION_LOOKED	1024
 #define CONFLICTS_SHOWN 100
 #define WAITS_LOOKED	65536
 #define STALL_S		600 /* people read these page by page */

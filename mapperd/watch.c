@@ -26,8 +26,8 @@
 #include "libipref/log.h"
 
 #define RING	       131072 /* a power of two */
-#define PORTION_SHOWN  256
-#define PORTION_LOOKED 4096
+#define PORTION_SHOWN  64
+#define PORTION_LOOKED 1024
 
 struct slot {
 	uint64_t revision;
