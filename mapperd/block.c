@@ -195,17 +195,12 @@ blocks_remove(struct blocks *bs, struct block *b)
 	free(b);
 }
 
-/* Room in the ring for one more ea in use. */
 static int
-ended_reserve(struct blocks *bs)
+ended_resize(struct blocks *bs, size_t room)
 {
-	size_t room = bs->ended_room ? bs->ended_room * 2 : RING_MIN;
-	struct block_ended *ended;
+	struct block_ended *ended = malloc(room * sizeof(*ended));
 	size_t i;
 
-	if (bs->n_used + bs->n_ended < bs->ended_room)
-		return 0;
-	ended = malloc(room * sizeof(*ended));
 	if (!ended)
 		return -ENOMEM;
 	for (i = 0; i < bs->n_ended; i++)
@@ -215,6 +210,25 @@ ended_reserve(struct blocks *bs)
 	bs->ended_at = 0;
 	bs->ended_room = room;
 	return 0;
+}
+
+/* Room in the ring for one more ea in use. */
+static int
+ended_reserve(struct blocks *bs)
+{
+	if (bs->n_used + bs->n_ended < bs->ended_room)
+		return 0;
+	return ended_resize(bs, bs->ended_room ? bs->ended_room * 2 : RING_MIN);
+}
+
+/* After a flood. Without memory for the smaller one the next call tries again.
+ */
+static void
+ended_shrink(struct blocks *bs)
+{
+	if (bs->ended_room > RING_MIN &&
+		bs->n_used + bs->n_ended < bs->ended_room / 8)
+		(void)ended_resize(bs, bs->ended_room / 2);
 }
 
 int
@@ -298,7 +312,7 @@ blocks_tick(struct blocks *bs, uint64_t now, size_t n)
 		e = bs->ended[bs->ended_at];
 		at = e.at_index >> 8;
 		if (now < at || now - at < bs->quarantine_ms)
-			return;
+			break;
 		bs->ended_at = (bs->ended_at + 1) & (bs->ended_room - 1);
 		bs->n_ended--;
 		e.block->n_ended--;
@@ -306,6 +320,7 @@ blocks_tick(struct blocks *bs, uint64_t now, size_t n)
 		e.block->n_free++;
 		settle(bs, e.block);
 	}
+	ended_shrink(bs);
 }
 
 void

@@ -13,9 +13,9 @@
 #define LEAD_TICKS 8	/* 2 s */
 #define LOW_MIN	   512	/* eas left: more are opened below it */
 #define LOW_MAX	   4096 /* however many are asked for */
-#define OPEN_MAX   16	/* blocks in a change */
+#define OPEN_MAX   4	/* blocks in a change: bounds the loop's time */
 #define CLOSE_MAX  16
-#define QUIET_MAX  256 /* short quarantines that end in one step */
+#define QUIET_MAX  4096 /* short quarantines that end in one step */
 #define RETRY_MS   1000
 
 /* Eas that are to be left, or more blocks are opened. */

@@ -173,6 +173,37 @@ START_TEST(test_ring)
 }
 END_TEST
 
+/* What a flood needed goes back; those in use have their places still. */
+START_TEST(test_ring_shrinks)
+{
+	struct blocks bs;
+	struct block *used, *b;
+	size_t most;
+	unsigned i;
+
+	blocks_init(&bs, REST);
+	used = opened(&bs, 64);
+	for (i = 0; i < 64; i++) {
+		b = opened(&bs, (uint8_t)i);
+		use(&bs, b, BLOCK_SIZE);
+		end_all(&bs, b, i);
+	}
+	most = bs.ended_room;
+	use(&bs, used, BLOCK_SIZE);
+	for (i = 0; i < 62; i++)
+		blocks_tick(&bs, i + REST, MANY);
+	ck_assert_uint_eq(bs.n_ended, 2 * BLOCK_SIZE);
+	ck_assert_uint_le(bs.ended_room, most / 2);
+	end_all(&bs, used, 64);
+	ck_assert_uint_eq(bs.n_ended, 3 * BLOCK_SIZE);
+	for (i = 62; i < 80; i++)
+		blocks_tick(&bs, i + REST, MANY);
+	ck_assert_uint_eq(bs.n_left, 65 * BLOCK_SIZE);
+	ck_assert_uint_le(bs.ended_room, BLOCK_SIZE);
+	blocks_fini(&bs);
+}
+END_TEST
+
 /* A certain one, once; of blocks that are open or held. */
 START_TEST(test_take)
 {
@@ -333,5 +364,6 @@ START_TEST(test_close_held)
 }
 END_TEST
 
-RUN_TESTS("block", test_draw, test_fuller, test_rest, test_ring, test_take,
-	test_close, test_close_empty, test_keep, test_close_held)
+RUN_TESTS("block", test_draw, test_fuller, test_rest, test_ring,
+	test_ring_shrinks, test_take, test_close, test_close_empty, test_keep,
+	test_close_held)
