@@ -229,7 +229,7 @@ START_TEST(test_another_user)
 	struct orders o = {0};
 	struct server s;
 	int status, result;
-	char *body;
+	char *body = NULL;
 	size_t len;
 	pid_t child;
 
