@@ -348,9 +348,13 @@ tentative_expire(struct mapper *m)
 	change_init(&c);
 	for (i = 0; e && e->expires <= now && i < END_SLICE; e = next, i++) {
 		next = TAILQ_NEXT(e, by_owner);
-		op = e->promoting ? NULL : change_op(&c, OP_DEL);
-		if (!op)
+		if (e->promoting) {
+			tentative_extend(m, e); /* out of the way */
 			continue;
+		}
+		op = change_op(&c, OP_DEL);
+		if (!op)
+			break; /* in the next tick, perhaps */
 		op->data = data_of(e);
 		discard(m, e);
 	}

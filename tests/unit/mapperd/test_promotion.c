@@ -4,6 +4,41 @@
 #include "tentative.h"
 #include "tests/unit/run.h"
 
+/* Promotions that wait for a disk, more than end in one step: they hold up
+ * neither the loop nor the end of others. */
+START_TEST(test_disk_waits)
+{
+	static struct rig r;
+	struct rig_client *c = begin(&r);
+	struct arec recs[1200], other = remote(9, 1);
+	struct msg m = {.mode = MSG_REQ, .cmd = MSG_FEED_PROVED, .arecs = recs};
+	unsigned i, steps = 0;
+
+	for (i = 0; i < ARRAY_LEN(recs); i++) {
+		recs[i] = remote(i % 8, 2 + i);
+		packet(c, &recs[i]);
+	}
+	packet(c, &other);
+	for (i = 0; i < 2; i++) {
+		m.id = (uint16_t)(1 + i);
+		m.n = ARRAY_LEN(recs) / 2;
+		m.arecs = recs + i * m.n;
+		rig_request(c, &m);
+	}
+	send_one(c, MSG_GET_EA, &other); /* it comes behind them */
+	ck_assert_uint_eq(r.store.n_queued, 2);
+	r.now += 3 * MINUTE;
+	while (steps < 100 && mapper_tick(rig_mapper(&r)))
+		steps++;
+	ck_assert_uint_lt(steps, 100);
+	ck_assert_ptr_null(entry_at(&r, &other));
+	rig_pump(&r);
+	ck_assert_uint_eq(count_owner(&r, OWNER_TENTATIVE), 0);
+	ck_assert_uint_eq(count_owner(&r, OWNER_MAPPER), ARRAY_LEN(recs));
+	end(&r);
+}
+END_TEST
+
 /* A resolver asks for a tentative one: it gets the same ea, once it is durable;
  * who asks meanwhile waits with it, packets do not. */
 START_TEST(test_asked_for)
@@ -326,6 +361,6 @@ START_TEST(test_killed_while_promoted)
 }
 END_TEST
 
-RUN_TESTS("promotion", test_asked_for, test_proved, test_promotions_refused,
-	test_listed, test_quota_given_back, test_forget,
-	test_killed_while_promoted)
+RUN_TESTS("promotion", test_disk_waits, test_asked_for, test_proved,
+	test_promotions_refused, test_listed, test_quota_given_back,
+	test_forget, test_killed_while_promoted)
