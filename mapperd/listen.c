@@ -16,6 +16,7 @@
 
 #define ACCEPTS_AT_ONCE 64
 #define TICK_MS		250
+#define MORE_MS		1 /* when a tick has left something */
 #define BEAT_S		5
 #define PUMP_MS		2
 #define PAUSE_S		1
@@ -32,9 +33,9 @@ struct peer {
 struct listen {
 	struct listen_config cfg;
 	struct event_base *base;
-	int fd;						    /* owned */
-	TAILQ_HEAD(, peer) peers;			    /* the server's */
-	struct event *accept, *resume, *tick, *beat, *pump; /* owned */
+	int fd;			  /* owned */
+	TAILQ_HEAD(, peer) peers; /* the server's */
+	struct event *accept, *resume, *tick, *more, *beat, *pump; /* owned */
 	struct conn_stats stats;
 	struct log_limit limit;
 };
@@ -221,11 +222,13 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
+	const struct timeval soon = {0, MORE_MS * 1000};
 	struct listen *l = arg;
 
 	(void)fd;
 	(void)what;
-	mapper_tick(server_mapper(l->cfg.server));
+	if (mapper_tick(server_mapper(l->cfg.server)))
+		event_add(l->more, &soon);
 }
 
 static void
@@ -279,11 +282,12 @@ listen_new(struct event_base *base, int fd, const struct listen_config *cfg)
 	l->accept = event_new(base, fd, EV_READ | EV_PERSIST, on_accept, l);
 	l->resume = evtimer_new(base, on_resume, l);
 	l->tick = event_new(base, -1, EV_PERSIST, on_tick, l);
+	l->more = evtimer_new(base, on_tick, l);
 	l->beat = event_new(base, -1, EV_PERSIST, on_beat, l);
 	l->pump = evtimer_new(base, on_pump, l);
-	if (l->accept && l->resume && l->tick && l->beat && l->pump &&
-		!event_add(l->accept, NULL) && !event_add(l->tick, &tick) &&
-		!event_add(l->beat, &beat))
+	if (l->accept && l->resume && l->tick && l->more && l->beat &&
+		l->pump && !event_add(l->accept, NULL) &&
+		!event_add(l->tick, &tick) && !event_add(l->beat, &beat))
 		return l;
 	listen_free(l);
 	return NULL;
@@ -303,6 +307,7 @@ listen_stop(struct listen *l)
 	drop_event(&l->accept);
 	drop_event(&l->resume);
 	drop_event(&l->tick);
+	drop_event(&l->more);
 	drop_event(&l->beat);
 	drop_event(&l->pump);
 	if (l->fd >= 0)

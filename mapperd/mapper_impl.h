@@ -69,6 +69,7 @@ struct mapper {
 	size_t n_opening;	       /* blocks */
 	unsigned drawn;	      /* tentative eas asked for since the last tick, */
 	uint64_t demand;      /* and in some ticks before, fading */
+	uint64_t demand_at;   /* ms; when that was looked at */
 	struct job *applying; /* the one set under way, or NULL */
 	struct ask_list set_asks; /* wait for a source's batches or set */
 	struct hosts_rec *hosts;  /* owned: to be put in force, */

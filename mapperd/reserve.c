@@ -10,6 +10,7 @@
  */
 #include "mapperd/mapper_impl.h"
 
+#define TICK_MS	   200	/* ticks that follow each other faster are one */
 #define LEAD_TICKS 8	/* 2 s */
 #define LOW_MIN	   512	/* eas left: more are opened below it */
 #define LOW_MAX	   4096 /* however many are asked for */
@@ -172,13 +173,21 @@ close_blocks(struct mapper *m)
 	job_submit(m, j);
 }
 
-void
-reserve_tick(struct mapper *m)
+static void
+fade_demand(struct mapper *m)
 {
+	m->demand_at = mapper_now(m);
 	m->demand -= m->demand / LEAD_TICKS;
 	if (m->demand < (uint64_t)m->drawn * LEAD_TICKS)
 		m->demand = (uint64_t)m->drawn * LEAD_TICKS;
 	m->drawn = 0;
 	allot_tentative_keep(m->allot, 2 * low_water(m) + BLOCK_SIZE);
+}
+
+void
+reserve_tick(struct mapper *m)
+{
+	if (mapper_now(m) - m->demand_at >= TICK_MS)
+		fade_demand(m);
 	close_blocks(m);
 }
