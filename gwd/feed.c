@@ -6,9 +6,10 @@
  *    short is begun anew. `revision` is that of the last packet: the change it
  *    numbers may have more packets to come, so it counts as whole only when the
  *    next one, or FEED_AT, has come.
- * 2. Outside a full copy revisions grow by one or stay. Anything else is a gap,
- *    and the answer to a gap is a full copy. Tentative entries come and go with
- *    the revision that is there and are no part of what it names: FEED_HOLD
+ * 2. Once all is there revisions grow by one or stay (while catching up the
+ *    mapper leaves out those that others have undone). Anything else is a gap,
+ *    and the answer to a gap is to start anew. Tentative entries come and go
+ * with the revision that is there and are no part of what it names: FEED_HOLD
  *    before each FEED_START, or a full copy, settles which the mapper has.
  * 3. Changes and answers come over one connection, in the mapper's order: an
  *    answer is never older than what the copy has of it.
@@ -162,9 +163,10 @@ static void
 on_changes(struct feed *f, const struct msg *m)
 {
 	bool copying = f->stats.state == FEED_COPYING;
+	bool following = f->stats.state == FEED_FOLLOWING;
 
 	if (m->revision < f->revision ||
-		(!copying && m->revision - f->revision > 1)) {
+		(following && m->revision - f->revision > 1)) {
 		log_warn("feed: revision %" PRIu64 " after %" PRIu64
 			 ": a change is missing",
 			m->revision, f->revision);
@@ -185,7 +187,7 @@ on_at(struct feed *f, const struct msg *m)
 
 	if (m->store != (copying ? f->copy_store : f->stats.store) ||
 		m->revision < f->revision ||
-		(!copying && m->revision != f->revision)) {
+		(!first && m->revision != f->revision)) {
 		log_warn("feed: mapper is at revision %" PRIu64
 			 " of %016" PRIx64 ", gateway at %" PRIu64
 			 " of %016" PRIx64,

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Invariant: a follower with `copying` set has a cursor on the entries. */
+/*
+ * Invariants: a follower with `copying` set has a cursor on the entries; one
+ * with `behind` set gets what it lacks out of the ring, as fast as it reads,
+ * and no later change before; it is never both.
+ */
 #include "mapperd/feed.h"
 
 #include <errno.h>
@@ -12,13 +16,16 @@
 #include "mapperd/ring.h"
 
 #define PORTION	      256	/* entries in a packet: 26 kB at most */
-#define QUEUED_MAX    (1 << 18) /* bytes: a copy waits above it */
+#define QUEUED_MAX    (1 << 18) /* bytes: what is not new waits above it */
+#define LARGE	      4096 /* entries: a change above it goes by the ring */
 #define FOLLOWERS_MAX 64
 
 struct follower {
 	uint64_t client;
-	bool copying;
+	bool copying, behind;
 	struct entry_cursor cursor;
+	uint64_t next;	   /* behind: the ring's item that comes next */
+	uint64_t revision; /* behind: of the last packet sent */
 	TAILQ_ENTRY(follower) link;
 };
 
@@ -50,18 +57,19 @@ feed_new(const struct feed_config *cfg, uint64_t revision, uint64_t oldest,
 	return NULL;
 }
 
+/* It gets nothing of what it was to get. */
 static void
-copy_stop(struct feed *f, struct follower *w)
+let_go(struct feed *f, struct follower *w)
 {
 	if (w->copying)
 		entry_cursor_stop(f->cfg.entries, &w->cursor);
-	w->copying = false;
+	w->copying = w->behind = false;
 }
 
 static void
 follower_free(struct feed *f, struct follower *w)
 {
-	copy_stop(f, w);
+	let_go(f, w);
 	TAILQ_REMOVE(&f->followers, w, link);
 	f->n_followers--;
 	free(w);
@@ -108,13 +116,14 @@ send_to(struct feed *f, const struct follower *w, const struct msg *m)
 	return f->cfg.send(w->client, m, f->cfg.arg) == 0;
 }
 
+/* That this is all; or (lost) that we can't go on from where it is. */
 static bool
-send_at(struct feed *f, const struct follower *w)
+send_at(struct feed *f, const struct follower *w, bool lost)
 {
 	const struct msg m = {
 		.mode = MSG_DATA,
 		.cmd = MSG_FEED_AT,
-		.store = f->cfg.store,
+		.store = lost ? 0 : f->cfg.store,
 		.revision = f->revision,
 	};
 
@@ -145,7 +154,7 @@ copy_portion(struct feed *f, struct follower *w)
 	size_t n = 0;
 
 	while (n < PORTION && (e = entry_cursor_next(&w->cursor)))
-		out[n++] = ring_entry(
+		out[n++] = ring_entry_of(
 			&(struct entry_data){
 				.kind = (enum entry_kind)e->kind,
 				.owner = e->owner,
@@ -154,39 +163,52 @@ copy_portion(struct feed *f, struct follower *w)
 			},
 			e->born);
 	if (n && !send_entries(f, w, false, f->revision, out, n)) {
-		copy_stop(f, w);
+		let_go(f, w);
 		return;
 	}
 	if (n == PORTION)
 		return;
-	copy_stop(f, w);
-	(void)send_at(f, w);
+	let_go(f, w);
+	(void)send_at(f, w, false);
 }
 
-/* Sends the ring's changes above `since`; each revision's in packets of its
- * own, as they were sent at first. */
+/* The next packet out of the ring: as many items of one change and one kind as
+ * it holds. */
 static bool
-send_ring(struct feed *f, const struct follower *w, uint64_t since)
+ring_portion(struct feed *f, struct follower *w)
 {
 	struct msg_entry out[PORTION];
-	const struct ring_item *c, *prev = NULL;
-	size_t i, n = 0;
+	const struct ring_item *first, *item;
+	size_t i = (size_t)(w->next - f->ring.seq), n = 0;
 
-	for (i = 0; i < f->ring.n; i++) {
-		c = ring_at(&f->ring, i);
-		if (c->revision <= since)
-			continue;
-		if (n && (n == PORTION || c->revision != prev->revision ||
-				 c->removed != prev->removed)) {
-			if (!send_entries(f, w, prev->removed, prev->revision,
-				    out, n))
-				return false;
-			n = 0;
-		}
-		out[n++] = ring_item_entry(c);
-		prev = c;
+	first = ring_at(&f->ring, i);
+	for (; n < PORTION && i < f->ring.n; i++) {
+		item = ring_at(&f->ring, i);
+		if (item->revision != first->revision ||
+			item->removed != first->removed)
+			break;
+		out[n++] = ring_entry(item);
 	}
-	return !n || send_entries(f, w, prev->removed, prev->revision, out, n);
+	w->next += n;
+	w->revision = first->revision;
+	return send_entries(f, w, first->removed, first->revision, out, n);
+}
+
+/* As much as a follower has room for. One that the ring holds no more what it
+ * lacks for has to start anew. */
+static void
+catch_up(struct feed *f, struct follower *w)
+{
+	while (w->behind && w->next >= f->ring.seq &&
+		w->next < f->ring.seq + f->ring.n) {
+		if (f->cfg.queued(w->client, f->cfg.arg) >= QUEUED_MAX)
+			return;
+		if (!ring_portion(f, w))
+			let_go(f, w);
+	}
+	if (w->behind)
+		(void)send_at(f, w, w->next < f->ring.seq);
+	w->behind = false;
 }
 
 /* What both sides must agree on: NULL, or what differs, written to buf. */
@@ -259,8 +281,10 @@ follow(struct feed *f, struct follower *w, const struct msg *req)
 		copy_portion(f, w);
 		return;
 	}
-	if (send_ring(f, w, req->revision))
-		(void)send_at(f, w);
+	w->behind = true;
+	w->revision = req->revision;
+	w->next = f->ring.seq + ring_above(&f->ring, req->revision);
+	catch_up(f, w);
 }
 
 void
@@ -285,7 +309,7 @@ feed_start(struct feed *f, uint64_t client, const struct msg *req)
 		refuse(f, client, req, why);
 		return;
 	}
-	copy_stop(f, w); /* it starts anew */
+	let_go(f, w); /* it starts anew */
 	follow(f, w, req);
 }
 
@@ -298,8 +322,8 @@ visible(const struct feed *f, const struct op *op)
 	       op->data.key.gw.ver == f->cfg.profile.pub.ver;
 }
 
-/* For those who are away. */
-static void
+/* For those who are away, or slow; how many entries that is. */
+static size_t
 keep(struct feed *f, uint64_t revision, const struct change *c)
 {
 	size_t i, n = 0;
@@ -310,6 +334,7 @@ keep(struct feed *f, uint64_t revision, const struct change *c)
 	for (i = 0; i < c->n; i++)
 		if (visible(f, &c->ops[i]))
 			ring_add(&f->ring, revision, &c->ops[i]);
+	return n;
 }
 
 /* One change to one follower, in the order of its operations. */
@@ -331,22 +356,50 @@ send_change(struct feed *f, const struct follower *w, uint64_t revision,
 			n = 0;
 		}
 		removed = is_del;
-		out[n++] = ring_entry(&c->ops[i].data, revision);
+		out[n++] = ring_entry_of(&c->ops[i].data, revision);
 	}
 	return !n || send_entries(f, w, removed, revision, out, n);
 }
 
-void
+/* One change to one follower: at once, or behind what it has not read yet. A
+ * copy and the changes beside it wait for nothing. */
+static void
+publish_to(struct feed *f, struct follower *w, uint64_t before, size_t n,
+	const struct change *c)
+{
+	bool numbered = f->revision != before;
+	uint64_t revision = w->behind ? w->revision : f->revision;
+
+	if (numbered && !w->behind && !w->copying && n <= f->ring.n &&
+		(n > LARGE ||
+			f->cfg.queued(w->client, f->cfg.arg) >= QUEUED_MAX)) {
+		w->behind = true;
+		w->revision = before;
+		w->next = f->ring.seq + f->ring.n - n;
+	}
+	if (numbered && w->behind)
+		catch_up(f, w);
+	else if (!send_change(f, w, revision, c))
+		let_go(f, w);
+}
+
+bool
 feed_publish(struct feed *f, uint64_t revision, const struct change *c)
 {
+	uint64_t before = f->revision;
 	struct follower *w;
+	bool more = false;
+	size_t n = 0;
 
-	if (revision != f->revision)
-		keep(f, revision, c);
+	if (revision != before)
+		n = keep(f, revision, c);
 	f->revision = revision;
 	TAILQ_FOREACH(w, &f->followers, link)
-	if (!send_change(f, w, revision, c))
-		copy_stop(f, w);
+	{
+		publish_to(f, w, before, n, c);
+		more |= w->behind;
+	}
+	return more;
 }
 
 bool
@@ -357,10 +410,12 @@ feed_pump(struct feed *f)
 
 	TAILQ_FOREACH(w, &f->followers, link)
 	{
+		if (w->behind)
+			catch_up(f, w);
 		while (w->copying &&
 			f->cfg.queued(w->client, f->cfg.arg) < QUEUED_MAX)
 			copy_portion(f, w);
-		more |= w->copying;
+		more |= w->copying || w->behind;
 	}
 	return more;
 }
@@ -371,8 +426,8 @@ feed_beat(struct feed *f)
 	struct follower *w;
 
 	TAILQ_FOREACH(w, &f->followers, link)
-	if (!w->copying)
-		(void)send_at(f, w);
+	if (!w->copying && !w->behind)
+		(void)send_at(f, w, false);
 }
 
 uint64_t

@@ -7,7 +7,9 @@
  * portions, as fast as the follower reads, while changes go on: these are sent
  * at once, in between, so no answer runs ahead of a follower; what the copy
  * names later is as new as the change. The packets' revision is that of the
- * last change sent before, so it never goes back.
+ * last change sent before, so it never goes back. A change goes to a follower
+ * at once, unless it is large or much waits for that one already: then it comes
+ * out of what is kept, as fast as that one reads.
  */
 #ifndef MAPPERD_FEED_H
 #define MAPPERD_FEED_H
@@ -41,12 +43,13 @@ void feed_start(struct feed *f, uint64_t client, const struct msg *req);
 /* The client has gone; nothing happens when it did not follow. */
 void feed_leave(struct feed *f, uint64_t client);
 /* A change has been applied to the entries. One with the revision of the last
- * is of tentative entries: it is sent, but not kept for others. */
-void feed_publish(struct feed *f, uint64_t revision, const struct change *c);
+ * is of tentative entries: it is sent, but not kept for others. A follower that
+ * does not keep up gets it later: true then, feed_pump() is to be called. */
+bool feed_publish(struct feed *f, uint64_t revision, const struct change *c);
 /* Sends what followers have room for; true: there is more to come, call again
  * in some milliseconds. */
 bool feed_pump(struct feed *f);
-/* FEED_AT to all whose copy is complete; every 5 s. */
+/* FEED_AT to all who have everything; every 5 s. */
 void feed_beat(struct feed *f);
 
 /* The oldest revision from which the changes are in memory. */

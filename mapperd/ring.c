@@ -41,13 +41,13 @@ item_of(const struct entry_data *d, uint64_t revision, bool removed)
 		.addr = d->addr,
 		.key = d->key,
 		.kind = (uint8_t)d->kind,
-		.flags = flags_of(d->owner),
+		.flags = (uint8_t)flags_of(d->owner),
 		.removed = removed,
 	};
 }
 
 struct msg_entry
-ring_item_entry(const struct ring_item *item)
+ring_entry(const struct ring_item *item)
 {
 	struct msg_entry x = {
 		.flags = item->flags,
@@ -63,11 +63,26 @@ ring_item_entry(const struct ring_item *item)
 }
 
 struct msg_entry
-ring_entry(const struct entry_data *d, uint64_t born)
+ring_entry_of(const struct entry_data *d, uint64_t born)
 {
 	struct ring_item item = item_of(d, born, false);
 
-	return ring_item_entry(&item);
+	return ring_entry(&item);
+}
+
+size_t
+ring_above(const struct ring *r, uint64_t revision)
+{
+	size_t from = 0, to = r->n, mid;
+
+	while (from < to) {
+		mid = from + (to - from) / 2;
+		if (ring_at(r, mid)->revision > revision)
+			to = mid;
+		else
+			from = mid + 1;
+	}
+	return from;
 }
 
 /* The place of the next item. */
@@ -87,11 +102,13 @@ ring_begin(struct ring *r, uint64_t revision, size_t n)
 		old = r->items[r->first].revision;
 		while (r->n && r->items[r->first].revision == old) {
 			r->first = (r->first + 1) % r->max;
+			r->seq++;
 			r->n--;
 		}
 		r->oldest = old;
 	}
 	if (n > r->max || !n) {
+		r->seq += r->n;
 		r->n = 0;
 		r->oldest = revision;
 	}
@@ -142,8 +159,7 @@ count_all(struct counts *c, const struct entries *entries,
 }
 
 /* As many whole revisions as there is room for, the newest ones; their counts
- * become places. Of one that only made what has ended since nothing is left: it
- * would be a gap to followers, so it is the oldest. */
+ * become places. Of one that only made what has ended since nothing is left. */
 static void
 choose(struct ring *r, struct counts *c)
 {
@@ -151,8 +167,7 @@ choose(struct ring *r, struct counts *c)
 	uint32_t n, place = 0;
 
 	r->first = r->n = 0;
-	while (revision > c->oldest && *count_of(c, revision) &&
-		r->n + *count_of(c, revision) <= r->max)
+	while (revision > c->oldest && r->n + *count_of(c, revision) <= r->max)
 		r->n += *count_of(c, revision--);
 	r->oldest = revision;
 	while (++revision <= c->revision) {
@@ -179,7 +194,7 @@ ring_rebuild(struct ring *r, uint64_t revision, uint64_t oldest,
 	const struct entry *e;
 	size_t i;
 
-	/* Each revision kept has an item: there is room for no more. */
+	/* While the mapper ran, more revisions than items were never kept. */
 	if (revision > r->max && oldest < revision - r->max)
 		c.oldest = revision - r->max;
 	c.n = calloc(revision - c.oldest + 1, sizeof(*c.n));

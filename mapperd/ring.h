@@ -15,7 +15,7 @@
 
 struct ring_item {
 	uint64_t revision;
-	struct addr addr; /* ea or ip, by kind */
+	struct addr addr;
 	struct entry_key key;
 	uint8_t kind;  /* enum entry_kind */
 	uint8_t flags; /* MSG_ENTRY_* */
@@ -25,6 +25,7 @@ struct ring_item {
 struct ring {
 	struct ring_item *items; /* owned; a circle of max */
 	size_t max, first, n;
+	uint64_t seq;	 /* of the first: how many have made room so far */
 	uint64_t oldest; /* all revisions above it are here */
 };
 
@@ -50,8 +51,11 @@ ring_at(const struct ring *r, size_t i)
 	return &r->items[(r->first + i) % r->max];
 }
 
-/* How the feed names an entry; and the one of an item. */
-struct msg_entry ring_entry(const struct entry_data *d, uint64_t born);
-struct msg_entry ring_item_entry(const struct ring_item *item);
+/* The first one above this revision; r->n: there is none. */
+size_t ring_above(const struct ring *r, uint64_t revision);
+
+/* How the feed names them. */
+struct msg_entry ring_entry(const struct ring_item *item);
+struct msg_entry ring_entry_of(const struct entry_data *d, uint64_t born);
 
 #endif

@@ -154,8 +154,8 @@ on_publish(uint64_t revision, const struct change *c, void *arg)
 {
 	struct server *s = arg;
 
-	if (s->feed)
-		feed_publish(s->feed, revision, c);
+	if (s->feed && feed_publish(s->feed, revision, c))
+		s->cfg.feeding(s->cfg.arg);
 	if (s->cfg.published)
 		s->cfg.published(revision, c, s->cfg.arg);
 }

@@ -44,7 +44,7 @@ class Copy:
 
     def reach(self, revision):
         gap = revision - self.revision
-        if gap < 0 or (gap > 1 and (self.resumed or self.closed)):
+        if gap < 0 or (gap > 1 and self.closed):
             raise Lie(f"revision {revision} after {self.revision}")
         if gap and (self.resumed or self.closed):
             self.held = self.revision

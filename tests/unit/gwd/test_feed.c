@@ -43,12 +43,12 @@ START_TEST(test_restart)
 	RUN_UNTIL(&r.mp, state(&r) == FEED_AWAY);
 	ck_assert(holds(&r, 1));
 	mapper_listen(&r.mp);
-	started(&r, STORE, 5, STORE, 7, 1);
+	started(&r, STORE, 5, STORE, 9, 1);
 	send_set(&r, 6, 2);
 	RUN_UNTIL(&r.mp, holds(&r, 2));
 	ck_assert_int_eq(state(&r), FEED_CATCHING_UP);
-	send_set(&r, 7, 3);
-	send_at(&r, STORE, 7);
+	send_set(&r, 8, 3); /* 7 and 9 have been undone since */
+	send_at(&r, STORE, 9);
 	expect_report(&r, 0);
 	ck_assert(holds(&r, 1) && holds(&r, 3));
 	ck_assert_uint_eq(feed_stats(r.feed)->catch_ups, 1);
@@ -109,6 +109,7 @@ START_TEST(test_gaps)
 		{"at a later revision", true, STORE, 6},
 		{"at an earlier revision", true, STORE, 4},
 		{"another store", true, STORE2, 5},
+		{"the mapper can't go on", true, 0, 5},
 	};
 	struct rig r;
 	size_t i;

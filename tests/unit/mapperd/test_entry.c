@@ -232,5 +232,51 @@ START_TEST(test_loaded)
 }
 END_TEST
 
+/* A promoted entry is another owner's, at its place among the leases; it is
+ * found as before, and has the name that it was asked for by. */
+START_TEST(test_promote)
+{
+	static const char *const names[] = {NULL, "a.test.", "b.test."};
+	struct entries es;
+	struct entry *e[3];
+	struct entry_data d;
+	unsigned i;
+
+	entries_init(&es, 100);
+	for (i = 0; i < 3; i++) {
+		d = data_of(i, true, 0);
+		d.owner = OWNER_TENTATIVE;
+		d.name = NULL;
+		d.cause = CAUSE_TENTATIVE;
+		d.expires = 10;
+		ck_assert_int_eq(entries_add(&es, &d, &e[i]), 0);
+	}
+	ck_assert_int_eq(entries_name(e[2], "old.test."), 0);
+	for (i = 0; i < 3; i++) {
+		d = data_of(i, true, 0);
+		d.owner = OWNER_MAPPER;
+		d.cause = CAUSE_PEER;
+		d.born = 5;
+		d.expires = 30 - i;
+		d.name = names[i];
+		ck_assert_int_eq(entries_promote(&es, e[i], &d), 0);
+		ck_assert_ptr_eq(entries_remote(&es, &d.key), e[i]);
+		ck_assert_ptr_eq(entries_by_ea(&es, &d.addr), e[i]);
+		ck_assert_uint_eq(e[i]->owner, OWNER_MAPPER);
+		ck_assert_uint_eq(e[i]->cause, CAUSE_PEER);
+		ck_assert_uint_eq(e[i]->born, 5);
+		ck_assert_ptr_eq(
+			TAILQ_FIRST(&entries_owner(&es, OWNER_MAPPER)->list),
+			e[i]);
+	}
+	ck_assert_ptr_null(e[0]->name);
+	ck_assert_str_eq(e[1]->name, "a.test.");
+	ck_assert_str_eq(e[2]->name, "old.test.");
+	ck_assert_ptr_null(entries_owner(&es, OWNER_TENTATIVE));
+	ck_assert_uint_eq(es.n[ENTRY_REMOTE], 3);
+	entries_fini(&es);
+}
+END_TEST
+
 RUN_TESTS("entry", test_random, test_bounds, test_source, test_cursor,
-	test_loaded)
+	test_loaded, test_promote)

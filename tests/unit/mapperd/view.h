@@ -9,7 +9,7 @@
 struct view {
 	struct entries entries;
 	uint64_t store, revision;
-	bool copying;
+	bool copying, resuming;
 	unsigned sets, dels, ats;
 };
 
@@ -60,6 +60,7 @@ view_started(struct view *v, const struct msg *ack)
 
 	ck_assert_int_eq(ack->mode, MSG_ACK);
 	v->copying = !ack->count;
+	v->resuming = ack->count;
 	TAILQ_FOREACH(e, &v->entries.all, all)
 	e->unsaved = v->copying;
 }
@@ -97,16 +98,17 @@ view_read(struct view *v, struct rig_client *c)
 			v->store = m.store;
 			/* A follower whose own number differs starts anew; at
 			 * a copy's end it may have none yet. */
-			ck_assert(v->copying || v->revision == m.revision);
+			ck_assert(v->copying || v->resuming ||
+				  v->revision == m.revision);
 			if (v->copying)
 				view_drop_stale(v);
-			v->copying = false;
+			v->copying = v->resuming = false;
 			v->revision = m.revision;
 		}
 		if (m.cmd != MSG_FEED_SET && m.cmd != MSG_FEED_DEL)
 			continue;
 		ck_assert_uint_ge(m.revision, v->revision);
-		if (!v->copying)
+		if (!v->copying && !v->resuming)
 			ck_assert_uint_le(m.revision, v->revision + 1);
 		v->revision = m.revision;
 		for (k = 0; k < m.n; k++) {
