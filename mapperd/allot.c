@@ -367,6 +367,7 @@ allot_suspect(struct allot *a, uint64_t at)
 {
 	a->suspect = true;
 	a->suspect_at = at;
+	gone_since(&a->eas, at);
 }
 
 bool

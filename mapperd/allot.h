@@ -97,9 +97,11 @@ int allot_ea_gone(struct allot *a, const struct addr *ea, const struct addr *gw,
 int allot_ea_load_gone(struct allot *a, const struct addr *ea,
 	enum entry_cause cause, uint64_t at) MUSTCHECK;
 
-/* At start, after loading: since then it is not known which eas are in use.
- * With a bitmap, none that is virgin is handed out (nor a block opened) before
- * the quarantine is over, or, as nothing else is left, reuse_ms. */
+/* At start, after loading: since then it is not known which eas are in use, for
+ * what was loaded may be of long ago. So all are as if gone since then: with a
+ * bitmap, none that is virgin, or was gone before, is handed out (nor a block
+ * opened) before the quarantine is over, or, as nothing else is left, reuse_ms.
+ */
 void allot_suspect(struct allot *a, uint64_t at);
 
 /* A tentative ea for a packet from gw, out of an open block. ALLOT_OK,

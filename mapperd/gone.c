@@ -144,6 +144,18 @@ gone_oldest(const struct gone_set *s)
 	return b->at < a->at ? b : a;
 }
 
+/* The order in the heaps stays one: who was older than another is not younger
+ * afterwards. */
+void
+gone_since(struct gone_set *s, uint64_t at)
+{
+	struct gone *g;
+
+	TABLE_FOREACH (&s->all, pos, g)
+		if (g->at < at)
+			g->at = at;
+}
+
 void
 gone_drop(struct gone_set *s, struct gone *g)
 {

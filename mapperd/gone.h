@@ -61,6 +61,8 @@ struct gone *gone_find(const struct gone_set *s, const void *value);
  * there is none. */
 struct gone *gone_oldest_of(const struct gone_set *s, enum gone_kind kind);
 struct gone *gone_oldest(const struct gone_set *s);
+/* Those gone before this time are as if gone since then. */
+void gone_since(struct gone_set *s, uint64_t at);
 /* Frees g. */
 void gone_drop(struct gone_set *s, struct gone *g);
 /* g is not parked; g is. */

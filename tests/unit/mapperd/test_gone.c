@@ -143,4 +143,32 @@ START_TEST(test_backwards)
 }
 END_TEST
 
-RUN_TESTS("gone", test_random, test_bound, test_backwards)
+/* What was gone before is gone since then; who was first still comes first. */
+START_TEST(test_since)
+{
+	static const uint64_t at[] = {5, 90, 30, 50, 49, 70};
+	union gone_value value = {.ea = {4, {10, 240, 16, 0}}};
+	struct gone_set s;
+	uint64_t last = 0;
+	struct gone *g;
+	unsigned i, n = 0;
+
+	gone_init(&s, sizeof(struct addr), 100);
+	for (i = 0; i < ARRAY_LEN(at); i++) {
+		value.ea.b[3] = (uint8_t)i;
+		ck_assert_int_eq(gone_add(&s, &value, CAUSE_PEER, at[i]), 0);
+	}
+	gone_since(&s, 50);
+	for (; (g = gone_oldest(&s)); n++) {
+		ck_assert_uint_eq(g->at,
+			at[g->value.ea.b[3]] < 50 ? 50 : at[g->value.ea.b[3]]);
+		ck_assert_uint_ge(g->at, last);
+		last = g->at;
+		gone_drop(&s, g);
+	}
+	ck_assert_uint_eq(n, ARRAY_LEN(at));
+	gone_fini(&s);
+}
+END_TEST
+
+RUN_TESTS("gone", test_random, test_bound, test_backwards, test_since)
