@@ -166,7 +166,7 @@ class Audit:
         told = self.told.setdefault(kind, {})
         known = told.get(what)
         if known and known[0] != value and abs(
-                when - known[1]) < self.plan.lifetime * 0.75 - 1:
+                when - known[1]) < self.plan.lifetime / 2 - 1:
             raise Lie(f"{what.hex()} was told to be {known[0].hex()} and "
                       f"{value.hex()}")
         if not known or when > known[1]:

@@ -478,20 +478,20 @@ m_asked(struct model *m, struct m_lease *l)
 		l->max = m->rig.now + m->cfg.lease_ms;
 }
 
-/* It was said to be so, or used, at this time. What is only said is stored for
- * half a lease at least, a renewal may be on its way to the disk; what the
- * store could not write is lost with the process. */
+/* It was said to be so, or used, at this time. The renewal may be on its way to
+ * the disk still when it is said, but half of the lease is there. What the store
+ * could not write is lost with the process. */
 static inline void
 m_promised(struct model *m, struct m_lease *l, uint64_t at, bool stored)
 {
-	uint64_t min = at + m->cfg.lease_ms / 4 * 3;
-	uint64_t kept = stored ? min : at + m->cfg.lease_ms / 2;
+	uint64_t lease = m->cfg.lease_ms;
+	uint64_t kept = at + (stored ? lease / 4 * 3 : lease / 2);
 
 	if (l->tentative) {
 		l->min = l->max = at + m->cfg.tentative_ms;
 		return;
 	}
-	l->min = min;
+	l->min = at + lease / 4 * 3;
 	if (!m->rig.store.fail && l->kept < kept)
 		l->kept = kept;
 }
