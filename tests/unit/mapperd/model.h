@@ -479,8 +479,8 @@ m_asked(struct model *m, struct m_lease *l)
 }
 
 /* It was said to be so, or used, at this time. The renewal may be on its way to
- * the disk still when it is said, but half of the lease is there. What the store
- * could not write is lost with the process. */
+ * the disk still when it is said, but half of the lease is there. What the
+ * store could not write is lost with the process. */
 static inline void
 m_promised(struct model *m, struct m_lease *l, uint64_t at, bool stored)
 {
