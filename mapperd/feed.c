@@ -19,6 +19,10 @@
 #define QUEUED_MAX    (1 << 18) /* bytes: what is not new waits above it */
 #define LARGE	      4096 /* entries: a change above it goes by the ring */
 #define FOLLOWERS_MAX 64
+/* What is sent to a follower in one step, however fast it reads: entries, and a
+ * packet costs as much as some of them. */
+#define STEP	    8192
+#define PACKET_COST 16
 
 struct follower {
 	uint64_t client;
@@ -199,10 +203,14 @@ ring_portion(struct feed *f, struct follower *w)
 static void
 catch_up(struct feed *f, struct follower *w)
 {
+	uint64_t end = w->next + STEP;
+
 	while (w->behind && w->next >= f->ring.seq &&
 		w->next < f->ring.seq + f->ring.n) {
-		if (f->cfg.queued(w->client, f->cfg.arg) >= QUEUED_MAX)
+		if (w->next >= end ||
+			f->cfg.queued(w->client, f->cfg.arg) >= QUEUED_MAX)
 			return;
+		end -= PACKET_COST;
 		if (!ring_portion(f, w))
 			let_go(f, w);
 	}
@@ -407,13 +415,15 @@ feed_pump(struct feed *f)
 {
 	struct follower *w;
 	bool more = false;
+	size_t n;
 
 	TAILQ_FOREACH(w, &f->followers, link)
 	{
 		if (w->behind)
 			catch_up(f, w);
-		while (w->copying &&
-			f->cfg.queued(w->client, f->cfg.arg) < QUEUED_MAX)
+		for (n = 0; n < STEP && w->copying &&
+			    f->cfg.queued(w->client, f->cfg.arg) < QUEUED_MAX;
+			n += PORTION + PACKET_COST)
 			copy_portion(f, w);
 		more |= w->copying || w->behind;
 	}

@@ -46,8 +46,8 @@ void feed_leave(struct feed *f, uint64_t client);
  * is of tentative entries: it is sent, but not kept for others. A follower that
  * does not keep up gets it later: true then, feed_pump() is to be called. */
 bool feed_publish(struct feed *f, uint64_t revision, const struct change *c);
-/* Sends what followers have room for; true: there is more to come, call again
- * in some milliseconds. */
+/* Sends what followers have room for, a step for each; true: there is more to
+ * come, call again in some milliseconds. */
 bool feed_pump(struct feed *f);
 /* FEED_AT to all who have everything; every 5 s. */
 void feed_beat(struct feed *f);
