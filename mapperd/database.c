@@ -36,6 +36,9 @@ failed(struct database *db, int rc)
 		return 0;
 	if ((rc & 0xff) == SQLITE_ERROR || err == -EEXIST)
 		err = -EBADMSG;
+	/* SQLite believes a header that says so. */
+	if (rc == SQLITE_READONLY && !access(db->dir.db, W_OK))
+		return damaged(db, "its header says that it is never written");
 	snprintf(db->why, sizeof(db->why), "%s (%d)", sqlite3_errstr(rc), rc);
 	return err;
 }
@@ -199,6 +202,7 @@ migrate(struct database *db, uint64_t version)
 		return err;
 	}
 	db->meta.oldest = db->meta.revision;
+	db->logged = true; /* version 1 did not say whether it was closed */
 	err = make_schema(db, SQL_MIGRATE_1);
 	if (!err)
 		log_notice("store: %s: version %d is version %d now; the copy "
@@ -321,6 +325,16 @@ dbmeta_renew(struct dbmeta *m, uint64_t now)
 	return new_identity(&m->identity);
 }
 
+/* It may be of an earlier time than what was told last. */
+static int
+renew(struct database *db, const char *why)
+{
+	log_notice("store: %s: %s; addresses handed out since count as in use "
+		   "until their quarantine is over",
+		db->dir.db, why);
+	return dbmeta_renew(&db->meta, db->meta.clock);
+}
+
 /* Goes on with the clock, and says in the file that it is in use. In the same
  * run of the machine its clock tells how long we were away; after another
  * start, time has stood still for leases. */
@@ -343,13 +357,12 @@ begin(struct database *db, bool restored, bool lost)
 	m->boot = now;
 	memcpy(m->boot_id, id, sizeof(m->boot_id));
 	m->clean = 0;
-	if (restored || m->backup || lost)
+	if (restored || m->backup)
+		err = renew(db, "a restored backup");
+	else if (lost)
 		err = dbmeta_renew(m, clock);
-	if (!err && (restored || m->backup))
-		log_notice("store: %s: a restored backup; addresses handed out "
-			   "since it was made count as in use until their "
-			   "quarantine is over",
-			db->dir.db);
+	else if (db->unclean && !db->logged)
+		err = renew(db, "was not closed orderly, and its log is gone");
 	m->backup = 0;
 	return err ? err : failed(db, dbmeta_write(&db->conn, m));
 }
@@ -380,7 +393,8 @@ look_at_log(struct database *db)
 }
 
 /* The log is empty before anything is written, so that what a crash has left
- * behind its end is not taken for a part of it later. */
+ * behind its end is not taken for a part of it later; and when the start is
+ * done, so that the file itself says that it is in use. */
 static int
 empty_log(struct database *db)
 {
@@ -403,7 +417,8 @@ attempt(struct database *db, bool lost)
 	db->why[0] = '\0';
 	if (!err && found == DBDIR_NONE)
 		err = create(db);
-	if (!err && found == DBDIR_OURS)
+	db->logged = dbdir_has_log(&db->dir);
+	if (!err)
 		err = look_at_log(db);
 	if (!err)
 		err = open_file(db);
@@ -413,6 +428,11 @@ attempt(struct database *db, bool lost)
 		err = empty_log(db);
 	if (!err)
 		err = begin(db, found == DBDIR_COPY, lost);
+	if (!err)
+		err = empty_log(db);
+	if (!err)
+		err = failed_to(
+			db, "its mark can't be removed", dbdir_adopt(&db->dir));
 	if (!err && lost)
 		err = failed_to(db, "its mark can't be removed",
 			dbdir_unmark(&db->dir));
@@ -437,6 +457,10 @@ database_open(
 	if (err)
 		return err;
 	lost = dbdir_marked(&db->dir, why, sizeof(why));
+	if (!lost && found == DBDIR_LOST) {
+		snprintf(why, sizeof(why), "is gone, only its log is here");
+		lost = true;
+	}
 	if (lost)
 		err = dbdir_set_aside(&db->dir, why);
 	if (!err)

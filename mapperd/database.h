@@ -19,6 +19,7 @@ struct database {
 	bool unclean;		      /* it was not closed the last time */
 	/* While it is opened: */
 	const struct store_hooks *hooks;
+	bool logged;   /* it has a log: gone when it is closed, not before */
 	size_t loaded; /* operations given to hooks->load */
 	char why[128]; /* what is wrong with it */
 };
@@ -26,8 +27,8 @@ struct database {
 /* 0 or -errno as store_open(), logged. db is to be closed in any case. */
 int database_open(struct database *db, const char *dir,
 	const struct store_hooks *hooks) MUSTCHECK;
-/* Without anything that waits to be written. keep: the file stays as the last
- * commit left it, for the next start to recover. */
+/* Without anything that waits to be written. keep: file and log stay as the last
+ * commit left them, for the next start to recover. */
 void database_close(struct database *db, bool keep);
 
 /* An open database becomes one of its own: another identity, and what it knows

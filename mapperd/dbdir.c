@@ -157,47 +157,120 @@ remove_name(const struct dbdir *d, const char *suffix)
 	return errno == ENOENT ? 0 : -errno;
 }
 
+static bool
+has_name(const struct dbdir *d, const char *suffix)
+{
+	char path[DBDIR_PATH_MAX];
+
+	name(d, suffix, path);
+	return !access(path, F_OK);
+}
+
+/* The file is the mark; its text is for people. */
+static int
+make_mark(const struct dbdir *d, const char *suffix, const char *text)
+{
+	char path[DBDIR_PATH_MAX];
+	int fd, err = 0;
+
+	name(d, suffix, path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (dprintf(fd, "%s\n", text) < 0)
+		err = errno == ENOSPC ? 0 : -errno;
+	if (!err && fsync(fd))
+		err = -errno;
+	close(fd);
+	return err ? err : sync_path(d->path);
+}
+
+static int
+remove_mark(const struct dbdir *d, const char *suffix)
+{
+	char path[DBDIR_PATH_MAX];
+
+	name(d, suffix, path);
+	if (unlink(path))
+		return errno == ENOENT ? 0 : -errno;
+	return sync_path(d->path);
+}
+
+/* A link to nowhere is no file, and yet something is there: -ENOENT. */
+static int
+look_at_file(const struct dbdir *d, enum dbdir_found *found)
+{
+	int fd = open(d->db, O_RDONLY | O_CLOEXEC), err;
+	struct stat st;
+
+	*found = DBDIR_NONE;
+	if (fd < 0) {
+		err = -errno;
+		return err == -ENOENT && lstat(d->db, &st) ? 0 : err;
+	}
+	*found = is_copy(fd) ? DBDIR_COPY : DBDIR_OURS;
+	close(fd);
+	return 0;
+}
+
+static bool
+log_is_empty(const struct dbdir *d)
+{
+	char path[DBDIR_PATH_MAX];
+	struct stat st;
+
+	name(d, "-wal", path);
+	return stat(path, &st) || !st.st_size;
+}
+
+/* What another database has left here would be taken for the copy's. */
+static int
+remove_others(const struct dbdir *d)
+{
+	static const char *const others[] = {"-wal", "-shm", ".damaged"};
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_LEN(others) && !err; i++)
+		err = remove_name(d, others[i]);
+	return err;
+}
+
 int
 dbdir_look(struct dbdir *d, enum dbdir_found *found)
 {
-	static const char *const others[] = {"-wal", "-shm", ".damaged"};
-	int fd = open(d->db, O_RDONLY | O_CLOEXEC), err = 0;
-	size_t i;
+	int err = look_at_file(d, found);
 
-	*found = DBDIR_NONE;
-	if (fd >= 0) {
-		*found = is_copy(fd) ? DBDIR_COPY : DBDIR_OURS;
-		close(fd);
-	} else if (errno != ENOENT) {
-		err = -errno;
+	if (*found == DBDIR_COPY) {
+		err = make_mark(d, ".restored", "a copy was put here");
+		if (!err)
+			err = remove_others(d);
+	} else if (*found == DBDIR_OURS && has_name(d, ".restored")) {
+		*found = DBDIR_COPY; /* the start that found it did not end */
+	} else if (!err && *found == DBDIR_NONE && !log_is_empty(d)) {
+		*found = DBDIR_LOST;
 	}
-	/* Where there is no database the mark is not of another one: it is to
-	 * have been set aside. */
-	for (i = 0; *found != DBDIR_OURS && !err && i < ARRAY_LEN(others); i++)
-		if (i < 2 || *found == DBDIR_COPY)
-			err = remove_name(d, others[i]);
 	if (err)
 		log_err_errno(-err, "store: %s: can't be opened", d->db);
 	return err;
 }
 
 int
+dbdir_adopt(const struct dbdir *d)
+{
+	return remove_mark(d, ".restored");
+}
+
+bool
+dbdir_has_log(const struct dbdir *d)
+{
+	return has_name(d, "-wal");
+}
+
+int
 dbdir_mark(const struct dbdir *d, const char *why)
 {
-	char path[DBDIR_PATH_MAX];
-	int fd, err = 0;
-
-	name(d, ".damaged", path);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	/* The file is the mark; its text is for people. */
-	if (dprintf(fd, "%s\n", why) < 0)
-		err = errno == ENOSPC ? 0 : -errno;
-	if (!err && fsync(fd))
-		err = -errno;
-	close(fd);
-	return err ? err : sync_path(d->path);
+	return make_mark(d, ".damaged", why);
 }
 
 bool
@@ -225,12 +298,7 @@ dbdir_marked(const struct dbdir *d, char *why, size_t size)
 int
 dbdir_unmark(const struct dbdir *d)
 {
-	char path[DBDIR_PATH_MAX];
-
-	name(d, ".damaged", path);
-	if (unlink(path))
-		return errno == ENOENT ? 0 : -errno;
-	return sync_path(d->path);
+	return remove_mark(d, ".damaged");
 }
 
 /* A suffix that no file has yet: the time, and a number if need be. */

@@ -6,6 +6,7 @@
  *	mapperd.db, -wal, -shm		the database
  *	mapperd.db.damaged		a mark: the database is to be set aside
  *	mapperd.db.damaged-TIME, -wal	one that was
+ *	mapperd.db.restored		a mark: the database is a copy
  *	mapperd.db.v1-backup		a copy made before a migration
  *	mapperd.db.tmp-*		a copy being made
  *
@@ -32,13 +33,20 @@ void dbdir_close(struct dbdir *d);
 
 enum dbdir_found {
 	DBDIR_NONE, /* there is no database */
+	DBDIR_LOST, /* nor here, but the log of one that was in use is */
 	DBDIR_OURS,
 	DBDIR_COPY, /* one that was put there: a restored backup */
 };
 
 /* Looks at what is there. What was left by another database is removed: a log,
- * which SQLite would play into the file, and a mark. 0 or -errno, logged. */
+ * which SQLite would play into the file, and a mark. A copy is one until
+ * dbdir_adopt(), also when SQLite has made one in WAL mode of it meanwhile. 0
+ * or -errno, logged. */
 int dbdir_look(struct dbdir *d, enum dbdir_found *found) MUSTCHECK;
+/* What is there has become ours. */
+int dbdir_adopt(const struct dbdir *d) MUSTCHECK;
+/* Whether the database has a log, perhaps an empty one. */
+bool dbdir_has_log(const struct dbdir *d);
 
 /* The database is to be set aside at the next start. */
 int dbdir_mark(const struct dbdir *d, const char *why) MUSTCHECK;

@@ -229,7 +229,7 @@ sqlite_stats(struct store *store, struct store_stats *out)
 	*out = s->stats;
 	pthread_mutex_unlock(&s->lock);
 	out->queued = writer_queued(s->writer);
-	out->checking = sidework_checking(s->side);
+	out->checking = s->side && sidework_checking(s->side);
 }
 
 static int
@@ -246,20 +246,22 @@ sqlite_close(struct store *store)
 {
 	struct sqlite_store *s =
 		CONTAINER_OF(store, struct sqlite_store, store);
-	bool began = s->writer != NULL;
+	bool began = s->writer != NULL, clean = false;
 	int rc;
 
 	sidework_free(s->side);
+	s->side = NULL; /* owners of jobs may look at us still */
 	writer_stop(s->writer);
 	/* Else it is looked through after the next start. */
 	if (began && !s->broken && !s->unchecked) {
 		rc = dbwrite_clean(&s->write);
-		if (rc != SQLITE_OK)
+		clean = rc == SQLITE_OK;
+		if (!clean)
 			log_warn("store: %s: can't be closed orderly: %s",
 				s->base.dir.db, sqlite3_errstr(rc));
 	}
 	dbwrite_fini(&s->write);
-	database_close(&s->base, s->broken != 0);
+	database_close(&s->base, !clean);
 	dbdir_close(&s->base.dir);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

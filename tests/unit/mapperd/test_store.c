@@ -467,6 +467,37 @@ START_TEST(test_clock)
 }
 END_TEST
 
+static void
+look_and_end(struct store_job *job, void *arg)
+{
+	struct loaded *l = arg;
+	struct store_stats st;
+
+	store_stats(l->store, &st);
+	ck_assert(!st.checking);
+	on_done(job, arg);
+}
+
+/* Whoever gets his job back may look at the store, while it is closed, too. */
+START_TEST(test_looked_at_while_closing)
+{
+	struct loaded l = {.report = -1, .base = event_base_new()};
+	const struct store_hooks hooks = {
+		.load = on_load, .done = look_and_end, .arg = &l};
+	struct store_job *job = new_job();
+	char dir[32];
+
+	make_dir(dir);
+	entries_init(&l.entries, 16);
+	ck_assert_int_eq(store_open(&l.store, dir, l.base, &hooks), 0);
+	ck_assert_int_eq(store_submit(l.store, job), 0);
+	close_it(&l);
+	ck_assert_uint_eq(l.done, 1);
+	remove_dir(dir);
+}
+END_TEST
+
 RUN_TESTS("store", test_every_operation, test_removals, test_blocks,
 	test_remembered_removals, test_removal_by_another, test_contradiction,
-	test_one_process_only, test_kill, test_clock)
+	test_one_process_only, test_kill, test_clock,
+	test_looked_at_while_closing)

@@ -167,6 +167,13 @@ START_TEST(test_other_files)
 	path_of(path, dir, "mapperd.db-wal");
 	put_bytes(path, 0, text, sizeof(text));
 	check_set_aside(dir);
+
+	/* The header's word for "never to be written". */
+	make_dir(dir);
+	make_filled(dir, true);
+	path_of(path, dir, "mapperd.db");
+	put_bytes(path, 18, "\3", 1);
+	check_set_aside(dir);
 }
 END_TEST
 
@@ -187,20 +194,64 @@ START_TEST(test_not_damaged)
 }
 END_TEST
 
-/* Without the database its log means nothing. */
-START_TEST(test_removed_by_hand)
+/* A log without its database is what is left of one that was in use: nobody
+ * knows what it had handed out. */
+START_TEST(test_only_the_log)
 {
 	char dir[32], path[64];
-	struct loaded l;
 
 	make_dir(dir);
 	make_filled(dir, false);
 	path_of(path, dir, "mapperd.db");
 	ck_assert_int_eq(unlink(path), 0);
+	check_set_aside(dir);
+}
+END_TEST
+
+/* Without its log a database that was in use may be of an earlier time: what it
+ * says is kept, and what it does not say is not relied on. */
+START_TEST(test_without_its_log)
+{
+	char dir[32], path[64];
+	uint64_t since;
+	struct loaded l;
+	pid_t pid;
+
+	make_dir(dir);
+	make_filled(dir, true);
+	pid = fork();
+	if (!pid)
+		_exit(open_at(&l, dir) != 0); /* as if killed */
+	ck_assert(wait_for(pid));
+	path_of(path, dir, "mapperd.db-wal");
+	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(open_at(&l, dir), 0);
-	ck_assert_uint_eq(l.entries.n[ENTRY_REMOTE], 0);
-	ck_assert_uint_eq(l.store->suspect_at, 0);
+	check_filled(&l);
+	ck_assert_uint_gt(l.store->suspect_at, 0);
+	since = l.store->suspect_at;
 	close_it(&l);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_uint_eq(l.store->suspect_at, since);
+	close_it(&l);
+	ck_assert(!has_file(dir, "mapperd.db.damaged", NULL));
+	remove_dir(dir);
+}
+END_TEST
+
+/* A place for it that is not there, on a disk perhaps that is not mounted. */
+START_TEST(test_link_to_nowhere)
+{
+	char dir[32], path[64];
+	struct loaded l;
+	struct stat st;
+
+	make_dir(dir);
+	path_of(path, dir, "mapperd.db");
+	ck_assert_int_eq(symlink("/nonexistent/mapperd.db", path), 0);
+	ck_assert_int_eq(open_at(&l, dir), -ENOENT);
+	close_it(&l);
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert(S_ISLNK(st.st_mode));
 	remove_dir(dir);
 }
 END_TEST
@@ -384,5 +435,6 @@ START_TEST(test_flipped_log)
 END_TEST
 
 RUN_TESTS("store_damage", test_tampered, test_other_files, test_not_damaged,
-	test_removed_by_hand, test_found_later, test_cut, test_flipped,
-	test_flipped_beside_log, test_flipped_log)
+	test_only_the_log, test_without_its_log, test_link_to_nowhere,
+	test_found_later, test_cut, test_flipped, test_flipped_beside_log,
+	test_flipped_log)

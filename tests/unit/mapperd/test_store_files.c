@@ -126,6 +126,33 @@ START_TEST(test_no_migration_without_copy)
 }
 END_TEST
 
+/* A copy that was put there is one until it has become ours, however many
+ * starts that takes. */
+START_TEST(test_copy_of_many_starts)
+{
+	char dir[32], path[64];
+	struct loaded l;
+	int round;
+
+	make_dir(dir);
+	tamper(dir, version_1);
+	tamper(dir, "PRAGMA journal_mode=DELETE");
+	snprintf(path, sizeof(path), "%s/mapperd.db.v1-backup", dir);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	for (round = 0; round < 2; round++) {
+		ck_assert_int_lt(open_at(&l, dir), 0);
+		close_it(&l);
+	}
+	ck_assert_int_eq(rmdir(path), 0);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert_uint_ge(l.store->suspect_at, UINT64_C(5000000000000));
+	ck_assert_uint_ne(l.store->identity, 4711);
+	close_it(&l);
+	ck_assert(!has_file(dir, "mapperd.db.restored", NULL));
+	remove_dir(dir);
+}
+END_TEST
+
 START_TEST(test_newer_version)
 {
 	struct loaded l;
@@ -146,4 +173,4 @@ START_TEST(test_newer_version)
 END_TEST
 
 RUN_TESTS("store_files", test_migration, test_no_migration_without_copy,
-	test_newer_version)
+	test_copy_of_many_starts, test_newer_version)
