@@ -27,8 +27,8 @@ struct database {
 /* 0 or -errno as store_open(), logged. db is to be closed in any case. */
 int database_open(struct database *db, const char *dir,
 	const struct store_hooks *hooks) MUSTCHECK;
-/* Without anything that waits to be written. keep: file and log stay as the last
- * commit left them, for the next start to recover. */
+/* Without anything that waits to be written. keep: file and log stay as the
+ * last commit left them, for the next start to recover. */
 void database_close(struct database *db, bool keep);
 
 /* An open database becomes one of its own: another identity, and what it knows
