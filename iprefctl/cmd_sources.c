@@ -66,9 +66,12 @@ print_conflicts(const json_t *source)
 	const json_t *list = json_object_get(source, "conflict_details");
 	json_int_t n = json_integer_value(json_object_get(source, "conflicts"));
 	json_int_t shown = (json_int_t)json_array_size(list);
+	char name[RENDER_MAX];
 
 	printf("\n%s: %" JSON_INTEGER_FORMAT " conflicts",
-		json_string_value(json_object_get(source, "source")), n);
+		render_value(
+			json_object_get(source, "source"), name, sizeof(name)),
+		n);
 	printf(shown < n ? ", the first %" JSON_INTEGER_FORMAT ":\n" : ":\n",
 		shown);
 	render_table(

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "iprefctl/iprefctl.h"
+#include "iprefctl/render.h"
 
 static const char *
 text(const json_t *row, const char *key)
@@ -17,13 +18,18 @@ static void
 print_change(const json_t *row)
 {
 	const char *ea = json_string_value(json_object_get(row, "ea"));
-	const char *name = json_string_value(json_object_get(row, "name"));
+	const json_t *name = json_object_get(row, "name");
+	char owner[RENDER_MAX], shown[RENDER_MAX];
 
 	printf("%" JSON_INTEGER_FORMAT " %s %s %s %s + %s %s%s%s\n",
 		json_integer_value(json_object_get(row, "revision")),
 		text(row, "change"), text(row, "kind"),
 		ea ? ea : text(row, "ip"), text(row, "gw"), text(row, "ref"),
-		text(row, "owner"), name ? " " : "", name ? name : "");
+		render_value(
+			json_object_get(row, "owner"), owner, sizeof(owner)),
+		json_is_string(name) ? " " : "",
+		json_is_string(name) ? render_value(name, shown, sizeof(shown))
+				     : "");
 }
 
 static int

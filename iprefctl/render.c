@@ -6,13 +6,25 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define VALUE_MAX 1100 /* a DNS name with every byte escaped */
+/* C0 and C1, the latter in UTF-8, which JSON is. */
+static void
+mask_controls(char *s)
+{
+	unsigned char c, next;
+
+	for (; *s; s++) {
+		c = (unsigned char)s[0];
+		next = (unsigned char)s[1];
+		if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+			s[0] = s[1] = '?';
+		else if (c < 0x20 || c == 0x7f)
+			s[0] = '?';
+	}
+}
 
 const char *
 render_value(const json_t *value, char *buf, size_t size)
 {
-	size_t i;
-
 	if (json_is_string(value))
 		snprintf(buf, size, "%s", json_string_value(value));
 	else if (json_is_integer(value))
@@ -24,9 +36,7 @@ render_value(const json_t *value, char *buf, size_t size)
 		snprintf(buf, size, "%s", json_is_true(value) ? "yes" : "no");
 	else
 		snprintf(buf, size, "-");
-	for (i = 0; buf[i]; i++)
-		if ((unsigned char)buf[i] < 0x20 || buf[i] == 0x7f)
-			buf[i] = '?';
+	mask_controls(buf);
 	if (!*buf)
 		snprintf(buf, size, "-");
 	return buf;
@@ -72,7 +82,7 @@ void
 render_widths(const json_t *row, const struct column *columns, size_t n,
 	size_t width[COLUMNS_MAX])
 {
-	char buf[VALUE_MAX];
+	char buf[RENDER_MAX];
 	size_t c, len;
 
 	for (c = 0; c < n; c++) {
@@ -100,7 +110,7 @@ void
 render_row(FILE *out, const json_t *row, const struct column *columns, size_t n,
 	const size_t width[COLUMNS_MAX], int indent)
 {
-	char buf[VALUE_MAX];
+	char buf[RENDER_MAX];
 	size_t c;
 
 	if (!json_is_object(row))
@@ -135,19 +145,31 @@ is_scalar(const json_t *value)
 	return !json_is_array(value) && !json_is_object(value);
 }
 
-/* A table whose columns are the members of the first row. */
+static bool
+has_column(const struct column *columns, size_t n, const char *heading)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!strcmp(columns[i].heading, heading))
+			return true;
+	return false;
+}
+
+/* A table whose columns are the members that any of the rows has. */
 static void
 render_rows(FILE *out, const json_t *rows, int indent)
 {
 	struct column columns[COLUMNS_MAX] = {0};
-	json_t *first = json_array_get(rows, 0);
+	json_t *row, *value;
 	const char *key;
-	json_t *value;
-	size_t n = 0;
+	size_t i, n = 0;
 
-	json_object_foreach (first, key, value)
-		if (n < COLUMNS_MAX && is_scalar(value))
-			columns[n++] = (struct column){key, {key}};
+	json_array_foreach (rows, i, row)
+		json_object_foreach (row, key, value)
+			if (n < COLUMNS_MAX && is_scalar(value) &&
+				!has_column(columns, n, key))
+				columns[n++] = (struct column){key, {key}};
 	render_table(out, rows, columns, n, indent);
 }
 
@@ -187,7 +209,7 @@ render_array(FILE *out, const char *name, const json_t *rows, int indent)
 void
 render_object(FILE *out, const json_t *object, int indent)
 {
-	char buf[VALUE_MAX];
+	char buf[RENDER_MAX];
 	const char *key;
 	json_t *value;
 	int width = 0;

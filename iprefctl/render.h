@@ -8,7 +8,8 @@
 
 #include "libipref/base.h"
 
-#define COLUMNS_MAX 16 /* of a table */
+#define COLUMNS_MAX 16	 /* of a table */
+#define RENDER_MAX  1100 /* of a value: a DNS name with every byte escaped */
 
 /* The members of an object, one a line, values aligned, those of objects
  * inside indented below their name; an array of objects as a table, or as

@@ -28,6 +28,7 @@ START_TEST(test_values)
 		{"null", "-"},
 		{"1.5", "1.5"},
 		{"\"a\\u001b[31mb\\u007f\"", "a?[31mb?"},
+		{"\"\\u009b31m \\u00a0\"", "??31m \u00a0"},
 	};
 	char buf[64];
 	json_t *json;
@@ -95,7 +96,7 @@ START_TEST(test_object)
 	char *out = rendered("{\"a\": 1, \"long\": \"x\", \"none\": [],"
 			     " \"in\": {\"b\": null},"
 			     " \"rows\": [{\"k\": 1, \"v\": \"yy\"},"
-			     " {\"k\": 22}],"
+			     " {\"k\": 22, \"late\": 3}],"
 			     " \"deep\": [{\"k\": 1, \"in\": [{\"x\": 2}]},"
 			     " {\"k\": 3, \"in\": []}]}",
 		NULL, 0);
@@ -105,9 +106,9 @@ START_TEST(test_object)
 			      "in:\n"
 			      "  b  -\n"
 			      "rows:\n"
-			      "  k   v\n"
-			      "  1   yy\n"
-			      "  22  -\n"
+			      "  k   v   late\n"
+			      "  1   yy  -\n"
+			      "  22  -   3\n"
 			      "deep 1:\n"
 			      "  k  1\n"
 			      "  in:\n"
