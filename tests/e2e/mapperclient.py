@@ -26,6 +26,7 @@ HOST_DATA, HOST_HASH = 14, 15
 (FEED_START, FEED_SET, FEED_DEL, FEED_AT, FEED_USED, LOOKUP_EA, FEED_PROVED,
  FEED_HOLD) = range(32, 40)
 EMPTY_HASH = 0xcbf29ce484222325
+OWNER_TENTATIVE = 3
 
 Arec = namedtuple("Arec", "ea ip gw ref")
 Entry = namedtuple("Entry", "flags born arec")
@@ -180,9 +181,15 @@ class Client:
         ack = self.request(MC_GET_EA, body)
         return ack and self.take_arec(ack.body, 0)[0].ea
 
-    def packet_ea(self, gw, ref):
+    def packet_entry(self, gw, ref):
+        """What a gateway is told: the id of its owner, and the ea."""
         ack = self.request(GET_EA, bytes(8) + self.arec(gw=gw, ref=ref))
-        return ack and self.take_arec(ack.body, 8)[0].ea
+        return ack and (struct.unpack_from(">I", ack.body)[0],
+                        self.take_arec(ack.body, 8)[0].ea)
+
+    def packet_ea(self, gw, ref):
+        entry = self.packet_entry(gw, ref)
+        return entry and entry[1]
 
     def get_ref(self, ip):
         ack = self.request(GET_REF, bytes(8) + self.arec(ip=ip))
