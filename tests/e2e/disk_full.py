@@ -3,7 +3,7 @@
 
     disk_full.py load SOCKET FILE    asks for new and known hosts until ended;
                                      notes what it is told, a line each
-    disk_full.py refused SOCKET      nothing new is given or acknowledged
+    disk_full.py refused SOCKET N    nothing new is given or acknowledged
     disk_full.py served SOCKET FILE  all that was told is so, for followers too
     disk_full.py published SOCKET N  a set is taken"""
 import os
@@ -41,11 +41,12 @@ def load(path, note):
                 assert got == told[known], f"{known}: {got}, {told[known]}"
 
 
-def refused(path):
+def refused(path, n):
+    n = int(n)
     with Client(path) as c:
-        for k in range(1 << 40, (1 << 40) + 50):
+        for k in range(n << 40, (n << 40) + 50):
             assert c.get_ea(*host(k)) is None, "a new host is given an ea"
-        assert c.get_ref("192.168.77.7") is None, "a new reference is given"
+        assert c.get_ref(f"192.168.77.{n}") is None, "a new reference is given"
         # Out of a block that is reserved already, if at all.
         entry = c.packet_entry("203.0.113.200", 77)
         assert entry is None or entry[0] == mc.OWNER_TENTATIVE, entry
