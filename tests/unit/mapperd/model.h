@@ -227,6 +227,37 @@ m_virgin_left(const struct model *m)
 	return used < st.pool;
 }
 
+/* How many eas peers may have; UINT64_MAX: as many as they like. */
+static inline uint64_t
+m_share(const struct model *m)
+{
+	struct allot_stats st;
+
+	mapper_allot_stats(rig_mapper((struct rig *)&m->rig), &st);
+	return st.pool == UINT64_MAX
+		       ? st.pool
+		       : st.pool * m->cfg.allot.peer_percent / 100;
+}
+
+/* How many they have: what they caused, in use or gone, and whole blocks. */
+static inline uint64_t
+m_of_peers(const struct model *m)
+{
+	const struct m_block *b;
+	const struct m_ea *e;
+	uint64_t n = 0;
+
+	TABLE_FOREACH (&m->blocks, pos, b)
+		n += m_block_size(m, &b->first);
+	TABLE_FOREACH (&m->eas, pos, e) {
+		if (e->state != EA_HELD && e->state != EA_GONE)
+			continue;
+		n -= m_in_block(m, &e->ea);
+		n += e->cause == CAUSE_PEER;
+	}
+	return n;
+}
+
 /* The time since when the ea gone longest is; UINT64_MAX: none. */
 static inline uint64_t
 m_gone_longest(const struct model *m)
@@ -463,93 +494,6 @@ m_saw_local_end(struct model *m, const struct arec *rec)
 	m_check_end(m, &l->lease, "reference of", r->ip);
 	l->lease = (struct m_lease){0};
 	m->ends++;
-}
-
-/* --- what is said ----------------------------------------------------------
- */
-
-/* Somebody asks for it, or says that it is used: whatever becomes of that, it
- * may last so long. */
-static inline void
-m_asked(struct model *m, struct m_lease *l)
-{
-	l->asked = true;
-	if (l->max < m->rig.now + m->cfg.lease_ms)
-		l->max = m->rig.now + m->cfg.lease_ms;
-}
-
-/* It was said to be so, or used, at this time. The renewal may be on its way to
- * the disk still when it is said, but half of the lease is there. What the
- * store could not write is lost with the process. */
-static inline void
-m_promised(struct model *m, struct m_lease *l, uint64_t at, bool stored)
-{
-	uint64_t lease = m->cfg.lease_ms;
-	uint64_t kept = at + (stored ? lease / 4 * 3 : lease / 2);
-
-	if (l->tentative) {
-		l->min = l->max = at + m->cfg.tentative_ms;
-		return;
-	}
-	l->min = at + lease / 4 * 3;
-	if (!m->rig.store.fail && l->kept < kept)
-		l->kept = kept;
-}
-
-/* The answer to MC_GET_EA or GET_EA. */
-static inline void
-m_told_ea(struct model *m, unsigned host, uint8_t cmd, const struct msg *ack)
-{
-	struct m_host *h = &m->hosts[host];
-	struct arec rec = msg_arec(ack, 0);
-	uint64_t ttl;
-	struct m_ea *e;
-
-	m->acks++;
-	if (h->listed.ver) {
-		M_CHECK(addr_eq(&rec.ea, &h->listed),
-			"host %u is listed elsewhere", host);
-		return;
-	}
-	M_CHECK(h->lease.there && addr_eq(&rec.ea, &h->ea),
-		"an answer about host %u that followers do not have", host);
-	M_CHECK(cmd == MSG_GET_EA || !h->lease.tentative,
-		"a resolver is told a tentative ea");
-	m_promised(m, &h->lease, m->rig.now, false);
-	if (cmd != MSG_MC_GET_EA)
-		return;
-	ttl = (h->lease.min - m->rig.now) / 2;
-	if (ttl > m->cfg.allot.reuse_ms / 2)
-		ttl = m->cfg.allot.reuse_ms / 2;
-	e = m_ea(m, &rec.ea);
-	e->answer_host = host;
-	e->answer_until = m->rig.now + ttl;
-}
-
-/* The answer is no. */
-static inline void
-m_refused_ea(struct model *m, unsigned host, uint8_t cmd)
-{
-	const struct m_host *h = &m->hosts[host];
-	const struct allot_config *a = &m->cfg.allot;
-	unsigned gw = m_gw(host);
-	uint64_t since;
-
-	m->nacks++;
-	M_CHECK(!h->listed.ver, "host %u is listed, and refused", host);
-	/* One not promoted for want of quota or store is no lie. */
-	M_CHECK(!h->lease.there || h->lease.ordered ||
-			h->lease.min <= m->rig.now ||
-			(h->lease.tentative && cmd == MSG_MC_GET_EA),
-		"host %u is known, and refused", host);
-	if (!m->quiet || m->rig.store.fail || cmd != MSG_MC_GET_EA ||
-		m->resolver[gw] >= a->resolver_gw || roll_below(&m->dice, 8))
-		return;
-	since = m_gone_longest(m);
-	M_CHECK(!m_virgin_left(m) &&
-			(since == UINT64_MAX ||
-				m->rig.now < since + a->reuse_ms + SLACK),
-		"a resolver is refused while there are eas");
 }
 
 #endif

@@ -8,7 +8,7 @@
 #ifndef TESTS_UNIT_MAPPERD_MODEL_FEED_H
 #define TESTS_UNIT_MAPPERD_MODEL_FEED_H
 
-#include "model.h"
+#include "model_told.h"
 
 struct m_key {
 	struct addr ea, gw;

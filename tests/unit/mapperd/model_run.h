@@ -407,26 +407,10 @@ check_leases(struct run *r)
 static inline void
 check_share(struct run *r)
 {
-	const struct allot_config *a = &r->m.cfg.allot;
-	struct allot_stats st;
-	const struct m_block *b;
-	const struct m_ea *e;
-	uint64_t n = 0;
+	uint64_t n = m_of_peers(&r->m), share = m_share(&r->m);
 
-	mapper_allot_stats(rig_mapper(rig_of(r)), &st);
-	if (st.pool == UINT64_MAX)
-		return;
-	TABLE_FOREACH (&r->m.blocks, pos, b)
-		n += m_block_size(&r->m, &b->first);
-	TABLE_FOREACH (&r->m.eas, pos, e) {
-		if (e->state != EA_HELD && e->state != EA_GONE)
-			continue;
-		n -= m_in_block(&r->m, &e->ea);
-		n += e->cause == CAUSE_PEER;
-	}
-	M_CHECK(n <= st.pool * a->peer_percent / 100 || n == 0,
-		"peers have %llu of %llu eas", (unsigned long long)n,
-		(unsigned long long)st.pool);
+	M_CHECK(n <= share, "peers have %llu eas, more than their part of %llu",
+		(unsigned long long)n, (unsigned long long)share);
 }
 
 static inline void
