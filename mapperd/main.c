@@ -183,9 +183,18 @@ open_socket(const struct mapperd_conf *conf, int *fd, gid_t *gid, bool *made)
 		err = -errno;
 		log_err_errno(-err, "%s: can't be given to group %s", path,
 			conf->socket_group);
-		close(*fd);
 	}
 	return err;
+}
+
+static void
+remove_socket(const struct mapperd *d)
+{
+	const struct mapperd_conf *conf = d->daemon->settings;
+
+	if (d->made_socket && unlink(conf->common.mapper_socket))
+		log_warn_errno(errno, "%s: can't be removed",
+			conf->common.mapper_socket);
 }
 
 static int
@@ -197,19 +206,21 @@ start_listen(struct daemon *daemon)
 		.fmt = common_format(&conf->common),
 		.server = d->server,
 	};
-	int fd, err = open_socket(conf, &fd, &d->group, &d->made_socket);
+	int fd = -1, err = open_socket(conf, &fd, &d->group, &d->made_socket);
 
-	if (err)
-		return err;
-	err = roles_init(&cfg.roles, conf, d->group);
+	cfg.fmt.dialect = MSG_DIALECT_UNKNOWN;
+	if (!err)
+		err = roles_init(&cfg.roles, conf, d->group);
 	if (err) {
-		close(fd);
+		remove_socket(d);
+		if (fd >= 0)
+			close(fd);
 		return err;
 	}
-	cfg.fmt.dialect = MSG_DIALECT_UNKNOWN;
 	d->listen = listen_new(daemon->base, fd, &cfg);
 	if (!d->listen) {
 		log_err("server: no memory");
+		remove_socket(d);
 		return -ENOMEM;
 	}
 	d->watch = watch_new(d);
@@ -220,13 +231,10 @@ start_listen(struct daemon *daemon)
 static void
 stop_listen(struct daemon *daemon)
 {
-	const struct mapperd_conf *conf = daemon->settings;
 	struct mapperd *d = daemon->state;
 
 	/* While we still listen nobody else can have put his there. */
-	if (d->made_socket && unlink(conf->common.mapper_socket))
-		log_warn_errno(errno, "%s: can't be removed",
-			conf->common.mapper_socket);
+	remove_socket(d);
 	listen_stop(d->listen);
 	server_stop(d->server);
 	listen_free(d->listen);
