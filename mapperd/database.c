@@ -36,8 +36,7 @@ failed(struct database *db, int rc)
 		return 0;
 	if ((rc & 0xff) == SQLITE_ERROR || err == -EEXIST)
 		err = -EBADMSG;
-	/* SQLite believes a header that says so. */
-	if (rc == SQLITE_READONLY && !access(db->dir.db, W_OK))
+	if (rc == SQLITE_READONLY && dbdir_forbids_writing(&db->dir))
 		return damaged(db, "its header says that it is never written");
 	snprintf(db->why, sizeof(db->why), "%s (%d)", sqlite3_errstr(rc), rc);
 	return err;

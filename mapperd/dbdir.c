@@ -23,6 +23,7 @@
 #define HEADER_LEN  100
 #define HEADER_MODE 18
 #define MODE_COPY   1
+#define MODE_WAL    2
 
 static int
 sync_path(const char *path)
@@ -131,15 +132,15 @@ dbdir_close(struct dbdir *d)
 	d->lock = -1;
 }
 
-/* Whether the file is a database that was not written by us in place. */
-static bool
-is_copy(int fd)
+/* How its header says that the file is written and read; zeros: not known. */
+static void
+read_modes(int fd, uint8_t modes[2])
 {
-	uint8_t header[HEADER_LEN];
+	uint8_t header[HEADER_LEN] = {0};
 
-	return pread(fd, header, sizeof(header), 0) == sizeof(header) &&
-	       header[HEADER_MODE] == MODE_COPY &&
-	       header[HEADER_MODE + 1] == MODE_COPY;
+	if (pread(fd, header, sizeof(header), 0) != sizeof(header))
+		header[HEADER_MODE] = header[HEADER_MODE + 1] = 0;
+	memcpy(modes, header + HEADER_MODE, 2);
 }
 
 static int
@@ -196,11 +197,13 @@ remove_mark(const struct dbdir *d, const char *suffix)
 	return sync_path(d->path);
 }
 
-/* A link to nowhere is no file, and yet something is there: -ENOENT. */
+/* A link to nowhere is no file, and yet something is there: -ENOENT. One that
+ * is not for us to write would have SQLite make a log that is not, either. */
 static int
 look_at_file(const struct dbdir *d, enum dbdir_found *found)
 {
-	int fd = open(d->db, O_RDONLY | O_CLOEXEC), err;
+	int fd = open(d->db, O_RDWR | O_CLOEXEC), err;
+	uint8_t modes[2];
 	struct stat st;
 
 	*found = DBDIR_NONE;
@@ -208,7 +211,10 @@ look_at_file(const struct dbdir *d, enum dbdir_found *found)
 		err = -errno;
 		return err == -ENOENT && lstat(d->db, &st) ? 0 : err;
 	}
-	*found = is_copy(fd) ? DBDIR_COPY : DBDIR_OURS;
+	/* Not written by us in place. */
+	read_modes(fd, modes);
+	*found = modes[0] == MODE_COPY && modes[1] == MODE_COPY ? DBDIR_COPY
+								: DBDIR_OURS;
 	close(fd);
 	return 0;
 }
@@ -259,6 +265,19 @@ int
 dbdir_adopt(const struct dbdir *d)
 {
 	return remove_mark(d, ".restored");
+}
+
+bool
+dbdir_forbids_writing(const struct dbdir *d)
+{
+	int fd = open(d->db, O_RDONLY | O_CLOEXEC);
+	uint8_t modes[2] = {0};
+
+	if (fd >= 0) {
+		read_modes(fd, modes);
+		close(fd);
+	}
+	return modes[0] > MODE_WAL;
 }
 
 bool

@@ -45,6 +45,8 @@ enum dbdir_found {
 int dbdir_look(struct dbdir *d, enum dbdir_found *found) MUSTCHECK;
 /* What is there has become ours. */
 int dbdir_adopt(const struct dbdir *d) MUSTCHECK;
+/* Its header says that it is never to be written; SQLite believes that. */
+bool dbdir_forbids_writing(const struct dbdir *d);
 /* Whether the database has a log, perhaps an empty one. */
 bool dbdir_has_log(const struct dbdir *d);
 

@@ -6,6 +6,7 @@
 
 #define ENTRIES 600 /* some pages of each table */
 #define ROUNDS	80
+#define NOBODY	65534
 
 /* Several jobs of entries, some of which are removed again. */
 static void
@@ -190,6 +191,35 @@ START_TEST(test_not_damaged)
 	close_it(&l);
 	ck_assert(!has_file(dir, "mapperd.db.damaged", NULL));
 	ck_assert_int_eq(rmdir(path), 0);
+	remove_dir(dir);
+}
+END_TEST
+
+/* Nor is what somebody else owns: it is refused, and when it was given to us
+ * nothing stands in the way. */
+START_TEST(test_not_ours)
+{
+	char dir[32], path[64];
+	struct loaded l;
+	pid_t pid;
+
+	if (geteuid())
+		return;
+	make_dir(dir);
+	make_filled(dir, true);
+	path_of(path, dir, "mapperd.db");
+	ck_assert_int_eq(chmod(path, 0444), 0);
+	ck_assert_int_eq(chmod(dir, 0777), 0);
+	ck_assert_int_eq(unlink(strcat(strcpy(path, dir), "/mapperd.lock")), 0);
+	pid = fork();
+	if (!pid)
+		_exit(setuid(NOBODY) || open_at(&l, dir) != -EACCES);
+	ck_assert(wait_for(pid));
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	check_filled(&l);
+	ck_assert_uint_eq(l.store->suspect_at, 0);
+	close_it(&l);
+	ck_assert(!has_file(dir, "mapperd.db.damaged", NULL));
 	remove_dir(dir);
 }
 END_TEST
@@ -435,6 +465,6 @@ START_TEST(test_flipped_log)
 END_TEST
 
 RUN_TESTS("store_damage", test_tampered, test_other_files, test_not_damaged,
-	test_only_the_log, test_without_its_log, test_link_to_nowhere,
-	test_found_later, test_cut, test_flipped, test_flipped_beside_log,
-	test_flipped_log)
+	test_not_ours, test_only_the_log, test_without_its_log,
+	test_link_to_nowhere, test_found_later, test_cut, test_flipped,
+	test_flipped_beside_log, test_flipped_log)
