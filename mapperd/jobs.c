@@ -346,8 +346,7 @@ job_end(struct mapper *m, struct job *j)
 	else
 		take_effect(m, j);
 	if (err == -ENOTRECOVERABLE)
-		m->hooks.fatal("the disk did not keep what it was given",
-			m->hooks.arg);
+		mapper_store_ended(m);
 	TAILQ_INIT(&asks);
 	TAILQ_CONCAT(&asks, &j->asks, link);
 	asks_end(m, &asks, ask_result_of(err));

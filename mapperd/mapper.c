@@ -60,6 +60,26 @@ mapper_stop(struct mapper *m)
 	m->stopping = true;
 }
 
+void
+mapper_store_ended(struct mapper *m)
+{
+	if (m->ended)
+		return;
+	m->ended = true;
+	m->hooks.fatal("the disk did not keep what it was given", m->hooks.arg);
+}
+
+/* It may have ended behind the last job, when nothing new comes. */
+static void
+look_at_store(struct mapper *m)
+{
+	struct store_stats st;
+
+	store_stats(m->store, &st);
+	if (st.ended)
+		mapper_store_ended(m);
+}
+
 /* Without changes the clock is saved alone. */
 static void
 save_clock(struct mapper *m)
@@ -79,6 +99,7 @@ mapper_tick(struct mapper *m)
 {
 	bool more = false;
 
+	look_at_store(m);
 	m->stats.expiring =
 		m->reported || mapper_now(m) - m->started >= m->cfg.hold_ms;
 	if (m->stats.expiring && !m->expire)

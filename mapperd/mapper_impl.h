@@ -80,10 +80,10 @@ struct mapper {
 	uint64_t revision;
 	uint64_t started, saved_at; /* ms; when anything was stored last */
 	bool reported;		    /* gwd has told what is in use */
-	bool stopping;
-	struct change misfits; /* loaded: entries that don't fit */
-	struct change removed; /* loaded: OP_DEL, for the feed */
-	struct change blocks;  /* loaded: OP_BLOCK */
+	bool stopping, ended;	    /* that the store ended was told */
+	struct change misfits;	    /* loaded: entries that don't fit */
+	struct change removed;	    /* loaded: OP_DEL, for the feed */
+	struct change blocks;	    /* loaded: OP_BLOCK */
 	struct mapper_stats stats;
 	struct log_limit limit;
 };
@@ -96,6 +96,9 @@ void mapper_answer(struct mapper *m, const struct ask *a, enum ask_result res,
  * of the pool. */
 bool mapper_room(
 	const struct mapper *m, enum entry_kind kind, enum entry_cause cause);
+
+/* The store will write no more: the process has to end. Told once. */
+void mapper_store_ended(struct mapper *m);
 
 /* loading.c */
 /* What the store fills: empty, and freed. 0 or -ENOMEM. */

@@ -59,6 +59,7 @@ give_up(struct sqlite_store *s, int err, const char *why)
 	first = !s->broken;
 	if (first)
 		s->broken = err;
+	s->stats.ended = s->broken == -ENOTRECOVERABLE;
 	s->stats.degraded = true;
 	if (first)
 		snprintf(s->stats.reason, sizeof(s->stats.reason), "%s", why);

@@ -52,7 +52,8 @@ struct store_stats {
 	uint64_t last_commit_us; /* how long the last one took */
 	bool degraded;		 /* the last write failed, or it is damaged */
 	char reason[128];	 /* why */
-	bool checking;		 /* its file is being looked through */
+	bool ended;    /* the disk did not keep what it was given: for good */
+	bool checking; /* its file is being looked through */
 };
 
 /* A backup is there: fd is its open file at offset 0, which is the caller's and

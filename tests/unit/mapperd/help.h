@@ -93,7 +93,8 @@ struct memstore {
 	TAILQ_HEAD(, store_job) queue;
 	size_t n_queued;
 	uint64_t revision, stored;
-	int fail; /* this -errno for every job, unless 0 */
+	int fail;   /* this -errno for every job, unless 0 */
+	bool ended; /* it says so */
 };
 
 static inline int
@@ -410,10 +411,19 @@ memstore_restart(struct memstore *ms, const struct store_hooks *hooks)
 }
 
 static inline void
+memstore_stats(struct store *s, struct store_stats *out)
+{
+	struct memstore *ms = CONTAINER_OF(s, struct memstore, store);
+
+	*out = (struct store_stats){.ended = ms->ended};
+}
+
+static inline void
 memstore_init(struct memstore *ms, const struct store_hooks *hooks)
 {
 	static const struct store_class class = {
 		.submit = memstore_submit,
+		.stats = memstore_stats,
 		.close = memstore_close,
 	};
 

@@ -375,6 +375,25 @@ START_TEST(test_store_fails)
 }
 END_TEST
 
+/* What was acknowledged is not kept, as turns out when nothing new is asked
+ * for: that is said at once, and once. */
+START_TEST(test_store_ended)
+{
+	static struct rig r;
+
+	rig_init(&r, "10.240.0.0/12", "192.0.2.1");
+	mapper_tick(rig_mapper(&r));
+	ck_assert_ptr_null(r.fatal);
+	r.store.ended = true;
+	mapper_tick(rig_mapper(&r));
+	ck_assert_ptr_nonnull(r.fatal);
+	r.fatal = NULL;
+	mapper_tick(rig_mapper(&r));
+	ck_assert_ptr_null(r.fatal);
+	rig_fini(&r);
+}
+END_TEST
+
 /* Who asks while the end of an entry is being stored gets another ea. */
 START_TEST(test_asked_while_ending)
 {
@@ -571,6 +590,6 @@ START_TEST(test_shorter_lifetime)
 END_TEST
 
 RUN_TESTS("mapper", test_model, test_renewal, test_renewal_waits_for_nobody,
-	test_hold, test_store_fails, test_asked_while_ending,
+	test_hold, test_store_fails, test_store_ended, test_asked_while_ending,
 	test_asked_at_once, test_pool_spent, test_hosts_over_dynamic,
 	test_other_settings, test_shorter_lifetime)
