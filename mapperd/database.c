@@ -210,6 +210,30 @@ migrate(struct database *db, uint64_t version)
 	return err;
 }
 
+/* A version that is not ours: of another mapperd, unless what is in the file is
+ * ours, or nobody's. */
+static int
+look_at_version(struct database *db, uint64_t version)
+{
+	uint64_t tables;
+	int err = failed(db, dbconn_number(&db->conn, SQL_TABLES, &tables));
+
+	if (err)
+		return err;
+	if (version == 0)
+		return damaged(db, "has no version");
+	if (dbmeta_read(&db->conn, &db->meta) == SQLITE_OK)
+		return damaged(db, "its header says another version");
+	if (version < SCHEMA_VERSION)
+		return 0;
+	log_err("store: %s: is of version %llu, from a newer mapperd; "
+		"this one knows up to %d: start the newer one, or put "
+		"the %s.v%d-backup in its place",
+		db->dir.db, (unsigned long long)version, SCHEMA_VERSION,
+		db->dir.db, SCHEMA_VERSION);
+	return -EPROTO;
+}
+
 /* Opens the file and brings its schema up to today's. */
 static int
 open_file(struct database *db)
@@ -220,19 +244,9 @@ open_file(struct database *db)
 	if (!err)
 		err = failed(
 			db, dbconn_number(&db->conn, SQL_VERSION, &version));
-	if (err)
-		return err;
-	if (version > SCHEMA_VERSION) {
-		log_err("store: %s: is of version %llu, from a newer mapperd; "
-			"this one knows up to %d: start the newer one, or put "
-			"the %s.v%d-backup in its place",
-			db->dir.db, (unsigned long long)version, SCHEMA_VERSION,
-			db->dir.db, SCHEMA_VERSION);
-		return -EPROTO;
-	}
-	if (version == 0)
-		return damaged(db, "has no version");
-	if (version < SCHEMA_VERSION)
+	if (!err && version != SCHEMA_VERSION)
+		err = look_at_version(db, version);
+	if (!err && version < SCHEMA_VERSION)
 		err = migrate(db, version);
 	return err ? err : failed(db, dbmeta_read(&db->conn, &db->meta));
 }

@@ -55,6 +55,7 @@ const char *const sql_text[SQL_N] = {
 	[SQL_WAL] = "PRAGMA journal_mode=WAL",
 	[SQL_COPY] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF",
 	[SQL_VERSION] = "PRAGMA user_version",
+	[SQL_TABLES] = "SELECT count(*) FROM sqlite_schema",
 	[SQL_SCHEMA] = T_META T_BLOCK T_REMOVED
 	"CREATE TABLE remote(ea BLOB NOT NULL PRIMARY KEY, gw BLOB NOT NULL,"
 	" ref BLOB NOT NULL, owner INTEGER NOT NULL, cause INTEGER NOT NULL,"

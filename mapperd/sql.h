@@ -14,6 +14,10 @@
 
 #include "mapperd/change.h"
 
+/* The header of the file says it (user_version), and meta's sum confirms it:
+ * the meta of another version is never right as this one's. A newer version
+ * must have other columns there, or another tag in row_sum(); so a header with
+ * a flipped bit is told from a newer file. */
 #define SCHEMA_VERSION 2
 
 enum sql_id {
@@ -23,6 +27,7 @@ enum sql_id {
 	SQL_WAL,       /* asks for WAL mode; says which mode it is */
 	SQL_COPY,      /* settings for work on a copy */
 	SQL_VERSION,   /* says the version of the schema */
+	SQL_TABLES,    /* says how many there are, of whatever version */
 	SQL_SCHEMA,    /* makes the schema */
 	SQL_MIGRATE_1, /* makes version 2 of version 1 */
 	SQL_META_1,    /* says what version 1 had in meta */

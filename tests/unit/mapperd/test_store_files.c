@@ -161,11 +161,12 @@ START_TEST(test_newer_version)
 	make_dir(dir);
 	ck_assert_int_eq(open_at(&l, dir), 0);
 	close_it(&l);
-	tamper(dir, "PRAGMA user_version=3");
+	/* With a meta of its own: sql.h. */
+	tamper(dir, "PRAGMA user_version=3; UPDATE meta SET sum=sum+1");
 	ck_assert_int_eq(open_at(&l, dir), -EPROTO);
 	close_it(&l);
 	ck_assert(!has_file(dir, "mapperd.db.damaged", NULL));
-	tamper(dir, "PRAGMA user_version=2");
+	tamper(dir, "PRAGMA user_version=2; UPDATE meta SET sum=sum-1");
 	ck_assert_int_eq(open_at(&l, dir), 0);
 	close_it(&l);
 	remove_dir(dir);
