@@ -348,8 +348,8 @@ renew(struct database *db, const char *why)
 	return dbmeta_renew(&db->meta, db->meta.clock);
 }
 
-/* Goes on with the clock, and says in the file that it is in use. In the same
- * run of the machine its clock tells how long we were away; after another
+/* Goes on with the clock, and with what the file is to say from now on. In the
+ * same run of the machine its clock tells how long we were away; after another
  * start, time has stood still for leases. */
 static int
 begin(struct database *db, bool restored, bool lost)
@@ -377,7 +377,7 @@ begin(struct database *db, bool restored, bool lost)
 	else if (db->unclean && !db->logged)
 		err = renew(db, "was not closed orderly, and its log is gone");
 	m->backup = 0;
-	return err ? err : failed(db, dbmeta_write(&db->conn, m));
+	return err;
 }
 
 /* What was loaded is forgotten again. */
@@ -414,10 +414,89 @@ empty_log(struct database *db)
 	int rc = sqlite3_wal_checkpoint_v2(
 		db->conn.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 
-	/* Busy: somebody reads it with another program. */
-	if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY)
-		return 0;
-	return failed(db, sqlite3_extended_errcode(db->conn.db));
+	/* Busy: somebody reads it with another program. Whoever waits anyway
+	 * waits for him, too. */
+	if ((rc & 0xff) == SQLITE_BUSY && !db->waiting)
+		return SQLITE_OK;
+	return rc == SQLITE_OK ? rc : sqlite3_extended_errcode(db->conn.db);
+}
+
+/* A log that came only now, and is empty, must not stay: the next start would
+ * not see that there was none. SQLite removes it when it is alone. */
+static void
+drop_log(const struct database *db)
+{
+	struct dbconn c = {0};
+	uint64_t version;
+
+	if (dbconn_open(&c, db->dir.db, DBCONN_ALONE) != SQLITE_OK ||
+		dbconn_number(&c, SQL_VERSION, &version) != SQLITE_OK)
+		log_debug("store: %s: its log stays", db->dir.db);
+	dbconn_close(&c);
+}
+
+int
+database_settle(struct database *db)
+{
+	int rc = SQLITE_OK;
+
+	if (!db->conn.db)
+		rc = dbconn_open(&db->conn, db->dir.db, DBCONN_WRITER);
+	if (rc == SQLITE_OK)
+		rc = empty_log(db);
+	if (rc == SQLITE_OK)
+		rc = dbmeta_write(&db->conn, &db->meta);
+	if (rc == SQLITE_OK) {
+		db->logged = true;
+		rc = empty_log(db);
+	}
+	if (rc != SQLITE_OK)
+		database_close(db, db->logged);
+	if (rc != SQLITE_OK && !db->logged && dbdir_has_log(&db->dir))
+		drop_log(db);
+	return rc;
+}
+
+/* A full disk keeps nobody from reading, where nothing else was to be done. */
+static int
+load_from_full(struct database *db)
+{
+	uint64_t version;
+	int err;
+
+	database_close(db, db->logged);
+	err = failed(db, dbconn_open(&db->conn, db->dir.db, DBCONN_ALONE));
+	if (!err)
+		err = failed(
+			db, dbconn_number(&db->conn, SQL_VERSION, &version));
+	if (!err && version != SCHEMA_VERSION)
+		return failed(db, SQLITE_FULL); /* to be made ours: no room */
+	if (!err)
+		err = failed(db, dbmeta_read(&db->conn, &db->meta));
+	if (!err)
+		err = load_all(db);
+	database_close(db, db->logged);
+	return err;
+}
+
+/* can_wait: it is as we left it, and can be served as it is. */
+static int
+open_and_load(struct database *db, bool can_wait)
+{
+	int err = open_file(db);
+
+	if (err == -ENOSPC && can_wait)
+		return load_from_full(db);
+	return err ? err : load_all(db);
+}
+
+static int
+settle_or_wait(struct database *db, bool can_wait)
+{
+	int err = failed(db, database_settle(db));
+
+	db->waiting = err == -ENOSPC && can_wait;
+	return db->waiting ? 0 : err;
 }
 
 /* One attempt. lost: the mappings of an earlier database are not known. */
@@ -426,6 +505,7 @@ attempt(struct database *db, bool lost)
 {
 	enum dbdir_found found;
 	int err = dbdir_look(&db->dir, &found);
+	bool can_wait = found == DBDIR_OURS && !lost;
 
 	db->why[0] = '\0';
 	if (!err && found == DBDIR_NONE)
@@ -434,15 +514,11 @@ attempt(struct database *db, bool lost)
 	if (!err)
 		err = look_at_log(db);
 	if (!err)
-		err = open_file(db);
-	if (!err)
-		err = load_all(db);
-	if (!err)
-		err = empty_log(db);
+		err = open_and_load(db, can_wait);
 	if (!err)
 		err = begin(db, found == DBDIR_COPY, lost);
 	if (!err)
-		err = empty_log(db);
+		err = settle_or_wait(db, can_wait);
 	if (!err)
 		err = failed_to(
 			db, "its mark can't be removed", dbdir_adopt(&db->dir));

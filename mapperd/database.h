@@ -17,9 +17,11 @@ struct database {
 	int64_t clock_offset;
 	uint64_t first_seq, next_seq; /* of the removals that are remembered */
 	bool unclean;		      /* it was not closed the last time */
+	/* Loaded from a full disk: database_settle() is still to succeed. */
+	bool waiting;
 	/* While it is opened: */
 	const struct store_hooks *hooks;
-	bool logged;   /* it has a log: gone when it is closed, not before */
+	bool logged;   /* it has a log that counts: not to be lost */
 	size_t loaded; /* operations given to hooks->load */
 	char why[128]; /* what is wrong with it */
 };
@@ -27,6 +29,9 @@ struct database {
 /* 0 or -errno as store_open(), logged. db is to be closed in any case. */
 int database_open(struct database *db, const char *dir,
 	const struct store_hooks *hooks) MUSTCHECK;
+/* What is to be written before anything else is: the log becomes empty, and the
+ * file says that it is in use. An SQLite code; may be tried again. */
+int database_settle(struct database *db);
 /* Without anything that waits to be written. keep: file and log stay as the
  * last commit left them, for the next start to recover. */
 void database_close(struct database *db, bool keep);

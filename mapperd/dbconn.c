@@ -102,6 +102,8 @@ dbconn_open(struct dbconn *c, const char *path, enum dbconn_use use)
 	rc = sql_register(c->db, &c->last_sum);
 	if (rc == SQLITE_OK && use == DBCONN_COPY)
 		return dbconn_exec(c, SQL_COPY);
+	if (rc == SQLITE_OK && use == DBCONN_ALONE)
+		return dbconn_exec(c, SQL_ALONE);
 	if (rc == SQLITE_OK && use == DBCONN_WRITER)
 		rc = use_wal(c);
 	if (rc == SQLITE_OK && use == DBCONN_WRITER)
@@ -209,6 +211,8 @@ dbconn_errno(int code)
 {
 	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
 		return -ENOTRECOVERABLE;
+	if (code == SQLITE_IOERR_SHMSIZE)
+		return -ENOSPC;
 	switch (code & 0xff) {
 	case SQLITE_OK:
 		return 0;

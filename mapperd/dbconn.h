@@ -18,6 +18,7 @@ struct dbconn {
 enum dbconn_use {
 	DBCONN_WRITER, /* the store itself, in WAL mode */
 	DBCONN_READER, /* beside the writer */
+	DBCONN_ALONE,  /* reads without others; makes no file that needs room */
 	DBCONN_COPY,   /* a copy that nobody else knows of */
 };
 

@@ -54,6 +54,9 @@ const char *const sql_text[SQL_N] = {
 	[SQL_WRITING] = "PRAGMA cache_size=-16384",
 	[SQL_WAL] = "PRAGMA journal_mode=WAL",
 	[SQL_COPY] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF",
+	/* The index of the log is in memory then, not in a file. */
+	[SQL_ALONE] = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA query_only=ON;"
+		      "PRAGMA temp_store=MEMORY",
 	[SQL_VERSION] = "PRAGMA user_version",
 	[SQL_TABLES] = "SELECT count(*) FROM sqlite_schema",
 	[SQL_SCHEMA] = T_META T_BLOCK T_REMOVED

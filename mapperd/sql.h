@@ -26,6 +26,7 @@ enum sql_id {
 	SQL_WRITING,   /* and afterwards */
 	SQL_WAL,       /* asks for WAL mode; says which mode it is */
 	SQL_COPY,      /* settings for work on a copy */
+	SQL_ALONE,     /* the same, to read without others */
 	SQL_VERSION,   /* says the version of the schema */
 	SQL_TABLES,    /* says how many there are, of whatever version */
 	SQL_SCHEMA,    /* makes the schema */

@@ -35,7 +35,8 @@ struct sqlite_store {
 	pthread_mutex_t lock;
 	struct store_stats stats;
 	int broken;	/* 0, -EBADMSG or -ENOTRECOVERABLE: for good */
-	bool unchecked; /* it is still to be looked through */
+	bool unchecked; /* it is still to be looked through, */
+	bool check_due; /* which was put off */
 };
 
 static int
@@ -85,9 +86,10 @@ give_up(struct sqlite_store *s, int err, const char *why)
 static void
 note_result(struct sqlite_store *s, size_t jobs, int rc, uint64_t took_us)
 {
-	const char *why = rc == SQLITE_OK ? "" : sqlite3_errstr(rc);
 	bool ok = rc == SQLITE_OK, changed;
 	int err = dbconn_errno(rc);
+	const char *why =
+		ok ? "" : sqlite3_errstr(err == -ENOSPC ? SQLITE_FULL : rc);
 
 	pthread_mutex_lock(&s->lock);
 	s->stats.commits += ok;
@@ -142,13 +144,40 @@ run_singly(struct sqlite_store *s, struct job_queue *jobs)
 	}
 }
 
+/* Whether jobs can be stored: 0, or how they end. After a start from a full
+ * disk nothing is, before what the start would have written. */
+static int
+get_ready(struct sqlite_store *s)
+{
+	int err = get_broken(s), rc;
+
+	if (err || !s->base.waiting)
+		return err;
+	rc = database_settle(&s->base);
+	if (rc == SQLITE_OK) {
+		rc = dbwrite_init(&s->write, &s->base);
+		if (rc != SQLITE_OK)
+			dbwrite_fini(&s->write);
+	}
+	s->base.waiting = rc != SQLITE_OK;
+	if (rc == SQLITE_OK) {
+		pthread_mutex_lock(&s->lock);
+		s->check_due = s->unchecked;
+		pthread_mutex_unlock(&s->lock);
+	}
+	/* While somebody reads it, the reason is still the full disk. */
+	if ((rc & 0xff) != SQLITE_BUSY)
+		note_result(s, 0, rc, 0);
+	return dbconn_errno(rc);
+}
+
 static void
 run_group(struct job_queue *jobs, void *arg)
 {
 	struct sqlite_store *s = arg;
 	struct store_job *job;
 	uint64_t start = monotonic_us();
-	int err = get_broken(s), rc = SQLITE_OK;
+	int err = get_ready(s), rc = SQLITE_OK;
 	size_t n = 0;
 
 	if (!err) {
@@ -180,6 +209,18 @@ is_degraded(struct sqlite_store *s)
 	return degraded;
 }
 
+static void
+play_log(struct sqlite_store *s)
+{
+	int rc = dbwrite_checkpoint(&s->write), err = dbconn_errno(rc);
+
+	if (err == -ENOTRECOVERABLE || err == -EBADMSG)
+		give_up(s, err, sqlite3_errstr(rc));
+	else if (err)
+		log_debug("store: the log can't be played into the file: %s",
+			sqlite3_errstr(rc));
+}
+
 /* Between groups: the log is played into the file; and while it can't be
  * written, whether it can be again is tried, so that this is known without new
  * work. */
@@ -187,27 +228,40 @@ static unsigned
 rest(bool idle, void *arg)
 {
 	struct sqlite_store *s = arg;
-	int rc, err;
 
 	if (get_broken(s))
 		return 0;
-	if (idle && is_degraded(s))
+	if (idle && is_degraded(s) && !get_ready(s))
 		note_result(s, 0, dbwrite_jobs(&s->write, NULL, false), 0);
-	rc = dbwrite_checkpoint(&s->write);
-	err = dbconn_errno(rc);
-	if (err == -ENOTRECOVERABLE || err == -EBADMSG)
-		give_up(s, err, sqlite3_errstr(rc));
-	else if (err)
-		log_debug("store: the log can't be played into the file: %s",
-			sqlite3_errstr(rc));
+	if (!s->base.waiting)
+		play_log(s);
 	return is_degraded(s) ? PROBE_MS : 0;
+}
+
+/* After a stop that was none the file is looked through, beside serving. */
+static int
+start_check(struct sqlite_store *s)
+{
+	log_info("store: %s: was not closed orderly: it is looked through",
+		s->base.dir.db);
+	return sidework_check(s->side);
 }
 
 static void
 sqlite_done(struct store_job *job, void *arg)
 {
 	struct sqlite_store *s = arg;
+	bool due;
+	int err;
 
+	pthread_mutex_lock(&s->lock);
+	due = s->check_due;
+	s->check_due = false;
+	pthread_mutex_unlock(&s->lock);
+	err = due && s->side ? start_check(s) : 0;
+	if (err)
+		log_err_errno(-err, "store: %s: can't be looked through",
+			s->base.dir.db);
 	s->hooks.done(job, s->hooks.arg);
 }
 
@@ -254,7 +308,7 @@ sqlite_close(struct store *store)
 	s->side = NULL; /* owners of jobs may look at us still */
 	writer_stop(s->writer);
 	/* Else it is looked through after the next start. */
-	if (began && !s->broken && !s->unchecked) {
+	if (began && !s->broken && !s->unchecked && !s->base.waiting) {
 		rc = dbwrite_clean(&s->write);
 		clean = rc == SQLITE_OK;
 		if (!clean)
@@ -262,7 +316,7 @@ sqlite_close(struct store *store)
 				s->base.dir.db, sqlite3_errstr(rc));
 	}
 	dbwrite_fini(&s->write);
-	database_close(&s->base, !clean);
+	database_close(&s->base, !clean && s->base.logged);
 	dbdir_close(&s->base.dir);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -291,7 +345,6 @@ on_checked(const char *damage, void *arg)
 	log_info("store: %s: looked through, it is in order", s->base.dir.db);
 }
 
-/* After a stop that was none the file is looked through, beside serving. */
 static int
 start_sidework(struct sqlite_store *s, struct event_base *base)
 {
@@ -299,12 +352,11 @@ start_sidework(struct sqlite_store *s, struct event_base *base)
 		.dir = &s->base.dir, .checked = on_checked, .arg = s};
 	int err = sidework_new(&s->side, base, &cfg);
 
-	if (err || !s->base.unclean)
+	s->unchecked = s->base.unclean;
+	/* A reader would stand in the way of what is to be written first. */
+	if (err || !s->unchecked || s->base.waiting)
 		return err;
-	log_info("store: %s: was not closed orderly: it is looked through",
-		s->base.dir.db);
-	s->unchecked = true;
-	return sidework_check(s->side);
+	return start_check(s);
 }
 
 static int
@@ -312,7 +364,7 @@ start(struct sqlite_store *s, const char *dir, struct event_base *base)
 {
 	const struct writer_config cfg = {
 		.run = run_group, .rest = rest, .done = sqlite_done, .arg = s};
-	int err = database_open(&s->base, dir, &s->hooks), rc;
+	int err = database_open(&s->base, dir, &s->hooks), rc = SQLITE_OK;
 
 	if (err)
 		return err;
@@ -321,7 +373,10 @@ start(struct sqlite_store *s, const char *dir, struct event_base *base)
 	s->store.oldest = s->base.meta.oldest;
 	s->store.suspect_at = s->base.meta.suspect_at;
 	s->store.clock_offset = s->base.clock_offset;
-	rc = dbwrite_init(&s->write, &s->base);
+	if (s->base.waiting)
+		note_result(s, 0, SQLITE_FULL, 0);
+	else
+		rc = dbwrite_init(&s->write, &s->base);
 	if (rc != SQLITE_OK) {
 		log_err("store: %s: %s", s->base.dir.db, sqlite3_errstr(rc));
 		return dbconn_errno(rc);

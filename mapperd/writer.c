@@ -98,7 +98,7 @@ writer_main(void *arg)
 {
 	struct writer *w = arg;
 	struct job_queue group = TAILQ_HEAD_INITIALIZER(group);
-	unsigned again = 0;
+	unsigned again = 1;
 	bool work;
 
 	pthread_mutex_lock(&w->lock);

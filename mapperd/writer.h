@@ -17,7 +17,8 @@ struct writer_config {
 	void (*run)(struct job_queue *jobs, void *arg);
 	/* In the thread, behind each group: what its jobs need not wait for.
 	 * Returns the ms after which it is to be called again, idle, when
-	 * nothing else comes; 0: not before the next group. */
+	 * nothing else comes; 0: not before the next group. The first time at
+	 * once. */
 	unsigned (*rest)(bool idle, void *arg);
 	/* In the loop: one job is done. */
 	void (*done)(struct store_job *job, void *arg);

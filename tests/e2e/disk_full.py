@@ -5,6 +5,7 @@
                                      notes what it is told, a line each
     disk_full.py refused SOCKET N    nothing new is given or acknowledged
     disk_full.py served SOCKET FILE  all that was told is so, for followers too
+    disk_full.py made SOCKET FILE N  new mappings are made, and noted
     disk_full.py published SOCKET N  a set is taken"""
 import os
 import random
@@ -71,6 +72,14 @@ def served(path, note):
             assert copy[ea].arec.gw == gw and copy[ea].arec.ref == ref
     assert len(told) == len({ea for _, ea in told}), "an ea was given twice"
     assert len(told) >= 200
+
+
+def made(path, note, n):
+    with Client(path) as c, open(note, "a") as out:
+        for k in range(int(n) << 44, (int(n) << 44) + 100):
+            ea = c.get_ea(*host(k))
+            assert ea, "no new one is made"
+            out.write(f"{k} {ea}\n")
 
 
 def published(path, n):

@@ -17,7 +17,8 @@ enum fault {
 	FAULT_NONE,
 	FAULT_READ,
 	FAULT_WRITE,
-	FAULT_FULL, /* writes, too: there is no room */
+	FAULT_FULL, /* writes, too: there is no room, */
+	FAULT_ROOM, /* nor for the index of the log */
 	FAULT_SYNC,
 	FAULT_TRUNCATE,
 	FAULT_OPEN,
@@ -93,7 +94,8 @@ faulty_write(sqlite3_file *f, const void *buf, int len, sqlite3_int64 at)
 
 	if (faulty_hits(FAULT_WRITE, faulty_of(f)->flags))
 		return SQLITE_IOERR_WRITE;
-	if (faulty_hits(FAULT_FULL, faulty_of(f)->flags))
+	if (faulty_hits(FAULT_FULL, faulty_of(f)->flags) ||
+		faulty_hits(FAULT_ROOM, faulty_of(f)->flags))
 		return SQLITE_FULL;
 	return real->pMethods->xWrite(real, buf, len, at);
 }
@@ -187,6 +189,8 @@ faulty_shm_map(
 {
 	sqlite3_file *real = faulty_of(f)->real;
 
+	if (extend && faulty_hits(FAULT_ROOM, faulty_of(f)->flags))
+		return SQLITE_IOERR_SHMSIZE;
 	return real->pMethods->xShmMap(real, page, size, extend, out);
 }
 

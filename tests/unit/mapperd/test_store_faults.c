@@ -92,6 +92,20 @@ check_fate(const char *dir, const struct fate *f, enum fault fault, unsigned n)
 	close_it(&l);
 }
 
+/* Until then it can't be closed orderly. */
+static void
+finish_check(struct loaded *l)
+{
+	struct store_stats st;
+
+	for (;;) {
+		store_stats(l->store, &st);
+		if (!st.checking)
+			break;
+		event_base_loop(l->base, EVLOOP_ONCE);
+	}
+}
+
 /* One run; false when there was no n-th call. */
 static bool
 run_with(const struct image *im, enum fault fault, unsigned n, bool forever)
@@ -109,8 +123,10 @@ run_with(const struct image *im, enum fault fault, unsigned n, bool forever)
 	faulty_begin();
 	faulty_set(fault, n, forever, 0);
 	err = open_at(&l, dir);
-	if (!err)
+	if (!err) {
 		work(&l, &f);
+		finish_check(&l);
+	}
 	for (i = 0; i < JOBS && f.err[i] != -ENOTRECOVERABLE; i++)
 		ck_assert_msg(fault != FAULT_SYNC || f.err[i] >= 0,
 			"sync %u: job %d: %d", n, i, f.err[i]);
@@ -226,6 +242,105 @@ START_TEST(test_full)
 }
 END_TEST
 
+/* A full disk at start: what is stored is served, nothing is written, and all
+ * is as always when there is room. */
+static void
+start_full(const struct image *im, enum fault fault, uint32_t n, bool suspect)
+{
+	struct entry_data d = remote(BEFORE);
+	struct store_job *job;
+	struct store_stats st;
+	struct image after;
+	uint64_t revision;
+	struct loaded l;
+	char dir[32];
+	int i;
+
+	make_dir(dir);
+	put_image(im, dir, im->db_len);
+	faulty_begin();
+	for (i = 0; i < 2; i++) { /* it is ended, too, while it is full */
+		faulty_set(fault, 1, true, 0);
+		ck_assert_int_eq(open_at(&l, dir), 0);
+		store_stats(l.store, &st);
+		ck_assert(st.degraded);
+		ck_assert_str_eq(st.reason, "database or disk is full");
+		ck_assert_uint_eq(l.entries.n[ENTRY_REMOTE], n);
+		ck_assert_int_eq(l.store->suspect_at != 0, suspect);
+		job = new_job();
+		change_add(&job->change, &d);
+		ck_assert_int_eq(run_job(&l, job), -ENOSPC);
+		after = take_image(dir);
+		ck_assert_uint_eq(after.db_len, im->db_len);
+		ck_assert_mem_eq(after.db, im->db, im->db_len);
+		ck_assert_int_eq(after.wal != NULL, im->wal != NULL);
+		free_image(&after);
+		if (!i)
+			close_it(&l);
+	}
+	revision = l.store->revision;
+	faulty_set(FAULT_NONE, 0, false, 0);
+	wait_degraded(&l, false);
+	job = new_job();
+	job->change.numbered = true;
+	change_add(&job->change, &d);
+	ck_assert_int_eq(run_job(&l, job), 0);
+	ck_assert_uint_eq(l.revision, revision + 1);
+	finish_check(&l); /* which was put off */
+	close_it(&l);
+	ck_assert(!has_file(dir, "mapperd.db-wal", NULL)); /* orderly */
+	faulty_end();
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	ck_assert(!has_file(dir, "mapperd.db.damaged", NULL));
+	ck_assert_uint_eq(l.entries.n[ENTRY_REMOTE], n + 1);
+	ck_assert_uint_eq(l.store->revision, revision + 1);
+	ck_assert_int_eq(l.store->suspect_at != 0, suspect);
+	close_it(&l);
+	remove_dir(dir);
+}
+
+START_TEST(test_start_full)
+{
+	struct image im = make_used(), closed;
+	struct loaded l;
+	char dir[32];
+
+	start_full(&im, (enum fault)_i, BEFORE, false);
+	make_dir(dir);
+	put_image(&im, dir, im.db_len);
+	ck_assert_int_eq(open_at(&l, dir), 0);
+	finish_check(&l);
+	close_it(&l);
+	closed = take_image(dir);
+	ck_assert_ptr_null(closed.wal);
+	remove_dir(dir);
+	start_full(&closed, (enum fault)_i, BEFORE, false);
+	free_image(&closed);
+	/* Its log is gone: nor is that forgotten. */
+	free(im.wal);
+	im.wal = NULL;
+	start_full(&im, (enum fault)_i, 0, true);
+	free_image(&im);
+}
+END_TEST
+
+/* A new one can't be made. */
+START_TEST(test_start_full_refused)
+{
+	struct loaded l;
+	char dir[32];
+
+	make_dir(dir);
+	faulty_begin();
+	faulty_set((enum fault)_i, 1, true, 0);
+	ck_assert_int_eq(open_at(&l, dir), -ENOSPC);
+	close_it(&l);
+	faulty_end();
+	ck_assert(!has_file(dir, "mapperd.db", NULL));
+	remove_dir(dir);
+}
+END_TEST
+
 /* A sync of the file itself, when the log is played into it, comes behind the
  * acknowledgement: what was acknowledged is in the log, nothing is written any
  * more, and this is known without another job. */
@@ -308,6 +423,9 @@ main(void)
 		tc, test_all_fail_from_one_on, FAULT_WRITE, FAULT_TRUNCATE);
 	tcase_add_test(tc, test_slow_sync);
 	tcase_add_test(tc, test_full);
+	tcase_add_loop_test(tc, test_start_full, FAULT_FULL, FAULT_ROOM + 1);
+	tcase_add_loop_test(
+		tc, test_start_full_refused, FAULT_FULL, FAULT_ROOM + 1);
 	tcase_add_test(tc, test_checkpoint_sync_fails);
 	tcase_add_test(tc, test_no_room_for_copy);
 	suite_add_tcase(suite, tc);
