@@ -403,17 +403,22 @@ dbdir_temp(const struct dbdir *d, char out[DBDIR_PATH_MAX])
 	return 0;
 }
 
+uint64_t
+dbdir_free(const struct dbdir *d)
+{
+	struct statvfs fs;
+
+	return statvfs(d->path, &fs) ? UINT64_MAX : fs.f_bavail * fs.f_frsize;
+}
+
 int
 dbdir_room(const struct dbdir *d)
 {
-	struct statvfs fs;
 	struct stat st;
 
-	if (stat(d->db, &st) || statvfs(d->path, &fs))
+	if (stat(d->db, &st))
 		return -errno;
-	return fs.f_bavail * fs.f_frsize < (uint64_t)st.st_size + ROOM_LEFT
-		       ? -ENOSPC
-		       : 0;
+	return dbdir_free(d) < (uint64_t)st.st_size + ROOM_LEFT ? -ENOSPC : 0;
 }
 
 int

@@ -61,6 +61,8 @@ int dbdir_set_aside(const struct dbdir *d, const char *why) MUSTCHECK;
 
 /* Makes an empty file for a copy; its path goes to out. 0 or -errno. */
 int dbdir_temp(const struct dbdir *d, char out[DBDIR_PATH_MAX]) MUSTCHECK;
+/* Bytes free for us on its disk; UINT64_MAX when that can't be known. */
+uint64_t dbdir_free(const struct dbdir *d);
 /* Room for a copy of the database, and some more: 0 or -ENOSPC. */
 int dbdir_room(const struct dbdir *d) MUSTCHECK;
 /* The copy is on the disk under this name, in place of another. */

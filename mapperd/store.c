@@ -21,7 +21,8 @@
 #include "mapperd/sidework.h"
 #include "mapperd/writer.h"
 
-#define PROBE_MS 1000 /* how often a disk that was full is tried */
+#define PROBE_MS 1000	   /* how often a disk that was full is tried */
+#define ROOM_MIN (1 << 20) /* bytes that are to be free on it then */
 
 struct sqlite_store {
 	struct store store; /* first */
@@ -31,6 +32,7 @@ struct sqlite_store {
 	/* The writer thread's, once it runs: */
 	struct database base;
 	struct dbwrite write;
+	bool full; /* the last write has found no room */
 	/* Guarded by lock: */
 	pthread_mutex_t lock;
 	struct store_stats stats;
@@ -91,6 +93,7 @@ note_result(struct sqlite_store *s, size_t jobs, int rc, uint64_t took_us)
 	const char *why =
 		ok ? "" : sqlite3_errstr(err == -ENOSPC ? SQLITE_FULL : rc);
 
+	s->full = err == -ENOSPC;
 	pthread_mutex_lock(&s->lock);
 	s->stats.commits += ok;
 	s->stats.jobs += jobs;
@@ -144,6 +147,14 @@ run_singly(struct sqlite_store *s, struct job_queue *jobs)
 	}
 }
 
+/* Once played into the file, the log of a full disk takes some more changes.
+ * The disk is full all the same: else it would be so again and again. */
+static bool
+is_full(const struct sqlite_store *s)
+{
+	return s->full && dbdir_free(&s->base.dir) < ROOM_MIN;
+}
+
 /* Whether jobs can be stored: 0, or how they end. After a start from a full
  * disk nothing is, before what the start would have written. */
 static int
@@ -151,6 +162,8 @@ get_ready(struct sqlite_store *s)
 {
 	int err = get_broken(s), rc;
 
+	if (!err && is_full(s))
+		err = -ENOSPC;
 	if (err || !s->base.waiting)
 		return err;
 	rc = database_settle(&s->base);
