@@ -42,6 +42,9 @@ class Copy:
         other.revision, other.held = self.revision, self.held
         return other
 
+    def state(self):
+        return f"{'whole' if self.closed else 'not whole'} at {self.revision}"
+
     def reach(self, revision):
         gap = revision - self.revision
         if gap < 0 or (gap > 1 and self.closed):
@@ -131,7 +134,8 @@ class Audit:
         self.holder = {}   # ea or reference: what it was ever told to lead to
         self.sets = {}     # source: (number, when) of its last set held
         self.copy, self.old = Copy(), None
-        self.counts = {"audits": 0, "resumed": 0, "compared": 0, "copies": 0}
+        self.counts = {"audits": 0, "resumed": 0, "compared": 0, "copies": 0,
+                       "again": 0}
         self.ends = []
 
     # What clients were told
@@ -227,6 +231,12 @@ class Audit:
         return at in followed.digests or (
             followed.revision == at and followed.digest == full.digest)
 
+    def passed(self, followed, full):
+        """Whether it has caught up beyond the full one's revision: what it held
+        at that one can't be known any more, only that of a later full copy."""
+        return followed.revision > full.revision and \
+            full.revision not in followed.digests
+
     def session(self):
         """One connection's audit: until the mapper is gone."""
         start = self.copy
@@ -234,9 +244,9 @@ class Audit:
             start = self.old.copy()
         follower = Follower(self.plan, start, self.patience)
         with follower.client:
-            fresh = Follower(self.plan, Copy(), self.patience)
-            with fresh.client:
-                self.audit(follower, fresh)
+            ends = time.monotonic() + self.patience
+            while not self.audit(follower, ends):
+                self.counts["again"] += 1
             deadline = time.monotonic() + 0.1 + os.urandom(1)[0] / 256
             while time.monotonic() < deadline and self.pipes:
                 self.collect(0.01)
@@ -247,20 +257,28 @@ class Audit:
         if follower.resumed or follower.copy.closed:
             self.copy = follower.copy
 
-    def audit(self, follower, fresh):
+    def audit(self, follower, ends):
+        """Takes a full copy; False: the follower was whole only behind it."""
+        fresh = Follower(self.plan, Copy(), self.patience)
+        with fresh.client:
+            return self.compare(follower, fresh, ends)
+
+    def compare(self, follower, fresh, ends):
         """Until both copies are whole and were the same at a revision."""
-        ends = time.monotonic() + self.patience
         self.collect()
         while True:
             follower.read()
             self.keep(follower)
             if not fresh.copy.closed:
                 fresh.read(beyond=False)
-            elif follower.copy.closed and self.same(follower.copy,
-                                                    fresh.copy):
-                break
+            elif follower.copy.closed:
+                if self.same(follower.copy, fresh.copy):
+                    break
+                if self.passed(follower.copy, fresh.copy):
+                    return False
             if time.monotonic() > ends:
-                raise Lie(f"no whole copy in {self.patience} s")
+                raise Lie(f"no whole copy in {self.patience} s: "
+                          f"{fresh.copy.state()}, {follower.copy.state()}")
             self.collect(0.001)
         self.counts["resumed" if follower.resumed else "copies"] += 1
         self.compare_told(fresh.copy, fresh.began)
@@ -268,6 +286,7 @@ class Audit:
         self.counts["audits"] += 1
         if os.urandom(1)[0] < 64:
             self.old = follower.copy.copy()
+        return True
 
     def run(self):
         try:
