@@ -191,7 +191,7 @@ cmd_serving(char **a)
 	while (!err && !(read_note(a[1], &since) && answers(a[0], &q))) {
 		if (clock_ns() > end)
 			err = -ETIMEDOUT;
-		nanosleep(&pause, NULL);
+		nanosleep(&pause, NULL); /* poll */
 	}
 	questions_free(&q);
 	if (err)

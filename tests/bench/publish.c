@@ -109,7 +109,7 @@ confirm(int fd, size_t n, uint64_t hash)
 			rc = hear(fd);
 		if (rc < 0 || rc == MSG_ACK)
 			return rc < 0 ? rc : 0;
-		nanosleep(&pause, NULL);
+		nanosleep(&pause, NULL); /* poll */
 	}
 }
 

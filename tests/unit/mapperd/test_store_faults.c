@@ -206,7 +206,7 @@ wait_degraded(struct loaded *l, bool degraded)
 	struct store_stats st;
 
 	do {
-		usleep(1000);
+		usleep(1000); /* poll */
 		store_stats(l->store, &st);
 	} while (st.degraded != degraded);
 	ck_assert_int_eq(st.reason[0] != '\0', degraded);
@@ -367,7 +367,7 @@ START_TEST(test_checkpoint_sync_fails)
 	if (l.err) /* it was under way already */
 		n -= 4096;
 	ck_assert_uint_ge(n, 4096);
-	for (; !st.ended; usleep(1000))
+	for (; !st.ended; usleep(1000)) /* poll */
 		store_stats(l.store, &st);
 	ck_assert(st.degraded);
 	ck_assert_int_eq(run_job(&l, new_job()), -ENOTRECOVERABLE);
