@@ -49,14 +49,17 @@ struct gw_settings {
 #define GW_GROWTH    228 /* a header for each of three levels */
 #define GW_REPLY_MAX 664 /* header, ICMP, 576 bytes quoted, rounded up */
 
-/* What the mapper is to be asked before this packet can go on. The reason is
- * then SRC_UNKNOWN, DST_UNKNOWN or EA_REFUSED: what it is dropped for when the
- * answer is no. */
+/* What has to be known before this packet can go on. The reason is then
+ * SRC_UNKNOWN, DST_UNKNOWN, EA_REFUSED or ECHO_WAITS: what it is dropped for
+ * when the answer is no. */
 enum ask {
 	ASK_NOTHING,
 	ASK_REF,    /* GET_REF: a reference for our host `addr` */
 	ASK_EA,	    /* GET_EA: an ea for the remote host `addr` + `ref` */
 	ASK_LOOKUP, /* LOOKUP_EA: who stands behind ea `addr` */
+	/* Not the mapper: the length of the whole ICMPv6 echo of which this is
+	 * the first fragment (packet_in.whole), see held.h. */
+	ASK_WHOLE,
 };
 
 /* Who is to be told about a drop: an ICMP error of ours, in `out`. */
@@ -72,6 +75,10 @@ struct packet_in {
 	struct addr from; /* decap: the datagram's source address */
 	uint32_t number;  /* the caller's counter: for identifications that
 			   * have to be made up (RFC 6864) */
+	uint8_t tos;	  /* decap: DSCP and ECN for the local packet: the outer
+			   * header's from peers configured so, else 0 */
+	uint32_t whole;	  /* the first fragment of an ICMPv6 echo: length of
+			   * the whole message, in bytes; 0: not known */
 };
 
 struct packet_out {
@@ -88,9 +95,15 @@ struct packet_out {
 			   * REPLY_PEER) */
 	bool peer_ok;	  /* decap: the sender passed the checks that
 			   * let it teach us its port */
-	bool from_self;	  /* out is for the local network and its source is
-			   * our own local address: decap, and REPLY_LOCAL of
-			   * either (IPv4 may need a raw socket) */
+	uint8_t tos;	  /* encap: DSCP and ECN of the local packet */
+	/* encap of "packet too big" from the local network: the way to local
+	 * host mtu_of (version 0: no such message) takes packets of this size
+	 * (0: it did not say). Also with a drop. */
+	struct addr mtu_of;
+	uint32_t mtu;
+	bool from_self; /* out is for the local network and its source is
+			 * our own local address: decap, and REPLY_LOCAL of
+			 * either (IPv4 may need a raw socket) */
 	const struct map *used[2]; /* entries that chose the addresses
 				    * (source, destination), or NULL */
 };
