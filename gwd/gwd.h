@@ -14,7 +14,8 @@ struct maps;
 
 struct gwd {
 	struct gwd_conf conf;
-	struct gw_settings set; /* of conf; the core reads it */
+	struct gw_settings set;	 /* of conf; the core reads it */
+	struct peer_confs confs; /* of conf */
 	uint32_t uplink_mtu, local_mtu;
 	/* All owned, in the order of their start. */
 	struct maps *maps;

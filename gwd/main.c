@@ -31,6 +31,7 @@ start_tables(struct daemon *d)
 	struct gwd *g = d->state;
 	struct limit_rate all = settings_icmp_all(&g->conf);
 	struct limit_rate host = settings_icmp_host(&g->conf);
+	char why[128];
 	uint64_t seed;
 
 	g->set = settings_core(&g->conf);
@@ -39,6 +40,10 @@ start_tables(struct daemon *d)
 			"translated",
 			g->set.local_ver);
 		return -EAFNOSUPPORT;
+	}
+	if (settings_peers(&g->conf, &g->confs, why, sizeof(why))) {
+		log_err("settings: %s", why);
+		return -ENOMEM;
 	}
 	g->maps = maps_new(&g->set.pub, g->conf.max_mappings);
 	g->peers = peers_new(
@@ -50,6 +55,7 @@ start_tables(struct daemon *d)
 		free(g->limit);
 		peers_free(g->peers);
 		maps_free(g->maps);
+		peer_confs_fini(&g->confs);
 		return -ENOMEM;
 	}
 	limit_init(g->limit, &all, &host, seed);
@@ -64,6 +70,7 @@ stop_tables(struct daemon *d)
 	free(g->limit);
 	peers_free(g->peers);
 	maps_free(g->maps);
+	peer_confs_fini(&g->confs);
 }
 
 static uint32_t
@@ -273,6 +280,21 @@ stop_feed(struct daemon *d)
 	feed_free(g->feed);
 }
 
+/* The old ones stay when memory is short. */
+static void
+reload_peers(struct gwd *g)
+{
+	struct peer_confs confs;
+	char why[128];
+
+	if (settings_peers(&g->conf, &confs, why, sizeof(why))) {
+		log_err("settings: %s", why);
+		return;
+	}
+	peer_confs_fini(&g->confs);
+	g->confs = confs;
+}
+
 static void
 reload(struct daemon *d)
 {
@@ -283,6 +305,7 @@ reload(struct daemon *d)
 	g->set.dec_ttl = g->conf.dec_ttl;
 	peers_set_default_port(g->peers, settings_port(g->conf.remote_port));
 	limit_set(g->limit, &all, &host);
+	reload_peers(g);
 	feed_set_keep(g->feed, g->conf.keep_s * 1000);
 }
 

@@ -25,6 +25,12 @@ check_ifname(const void *field)
 	return NULL;
 }
 
+static const char *
+check_device(const void *field)
+{
+	return *(char *const *)field ? check_ifname(field) : NULL;
+}
+
 static const struct conf_row rows[] = {
 	{"gateway-port", CONF_UINT, OFF(port), 0, UINT16_MAX, "1045",
 		.flags = CONF_LENIENT, .arg = "PORT",
@@ -41,11 +47,49 @@ static const struct conf_row rows[] = {
 	{"dec-ttl", CONF_BOOL, OFF(dec_ttl), .flags = CONF_RELOAD,
 		.help = "decrement the time to live of packets; the kernel "
 			"that routes into the device has done so already"},
+	{"dscp", CONF_UINT, OFF(dscp), 0, 63, .flags = CONF_RELOAD, .arg = "N",
+		.help = "differentiated services code point of datagrams to "
+			"peers that don't carry that of the packets in them"},
+	{"mark", CONF_UINT, OFF(mark), 0, UINT32_MAX, .arg = "N",
+		.help = "firewall mark of the tunnel socket; 0: none"},
+	{"device", CONF_STRING, OFF(device), .arg = "NAME",
+		.help = "the only interface that the tunnel socket uses",
+		.check = check_device},
+	{"clamp-mss", CONF_BOOL, OFF(clamp_mss), .def = "true",
+		.flags = CONF_RELOAD,
+		.help = "lower the segment size that TCP connections agree on "
+			"to what fits the path, both ways"},
+	{"peer", CONF_LIST, OFF(peer), .flags = CONF_RELOAD | CONF_NO_COMMA,
+		.arg = "PEER",
+		.help = "what is special about another gateway: its ADDRESS, "
+			"then any of port=N (never learned), mtu=BYTES (of the "
+			"path), ref=REFERENCE (its own, 1), tos (the outer "
+			"header carries DSCP and ECN, both ways), "
+			"keep-alive=SECONDS; repeated"},
+	{"allow-peers", CONF_LIST, OFF(allow_peers), .flags = CONF_RELOAD,
+		.arg = "NETWORKS",
+		.help = "the only gateways to exchange packets with, by "
+			"context address; by default all"},
+	{"deny-peers", CONF_LIST, OFF(deny_peers), .flags = CONF_RELOAD,
+		.arg = "NETWORKS",
+		.help = "gateways to exchange no packets with, also when "
+			"allowed"},
+	{"keep-alive", CONF_UINT, OFF(keep_alive_s), 0, 3600,
+		.flags = CONF_RELOAD, .arg = "SECONDS",
+		.help = "an echo request to each gateway in use to which "
+			"nothing went for so long, so that a NAT in front of "
+			"us keeps our port; 0: none"},
+	{"state-file", CONF_STRING, OFF(state_file), .arg = "FILE",
+		.help = "ports and path MTUs of other gateways over a restart; "
+			"by default gwd.state in control-dir; empty: none"},
 	{"ifname", CONF_STRING, OFF(ifname), .def = "ipref0", .arg = "NAME",
 		.help = "name of the TUN device", .check = check_ifname},
 	{"max-remote-gateways", CONF_UINT, OFF(max_peers), 1024, 1048576,
 		"16384", .flags = CONF_CLAMP, .arg = "N",
 		.help = "most other gateways whose port is remembered"},
+	{"max-local-ips", CONF_UINT, OFF(max_local_ips), 1024, 1048576, "16384",
+		.flags = CONF_CLAMP, .arg = "N",
+		.help = "most local hosts whose path MTU is remembered"},
 	{"max-mappings", CONF_UINT, OFF(max_mappings), 1024, 16777216,
 		"8388608", .arg = "N",
 		.help = "most mappings in the copy of mapperd's"},
@@ -76,11 +120,23 @@ static const struct conf_row unused_rows[] = {
 		.help = "for mapperd, taken and not used here"},
 	{"max-buffers", CONF_NOTHING, .flags = CONF_OPTION_ONLY, .arg = "N",
 		.help = "taken and not used"},
-	{"max-local-ips", CONF_NOTHING, .flags = CONF_OPTION_ONLY, .arg = "N",
-		.help = "taken and not used: nothing is kept per local host"},
 	{"ticks", CONF_NOTHING, .flags = CONF_OPTION_ONLY,
 		.help = "taken and not used"},
 };
+
+/* The reason begins with the setting's name: conf adds its place. */
+static const char *
+check_peers(struct gwd_conf *c)
+{
+	struct peer_confs peers;
+	int err;
+
+	if (c->devmode)
+		return NULL;
+	err = settings_peers(c, &peers, c->reason, sizeof(c->reason));
+	peer_confs_fini(&peers);
+	return err ? c->reason : NULL;
+}
 
 static const char *
 check_all(const void *settings)
@@ -94,7 +150,7 @@ check_all(const void *settings)
 	if (c->uplink_mtu && c->uplink_mtu < LEAST_IPV6_MTU &&
 		common_format(&c->common).tunnel_ver == 6)
 		return "gateway-ifc-mtu is below the 1280 of IPv6";
-	return NULL;
+	return check_peers(c);
 }
 
 void
@@ -129,6 +185,21 @@ settings_core(const struct gwd_conf *c)
 		.encode_net = c->common.encode_net,
 		.dec_ttl = c->dec_ttl,
 	};
+}
+
+int
+settings_peers(const struct gwd_conf *c, struct peer_confs *peers, char *why,
+	size_t size)
+{
+	const struct peer_conf_lists lists = {
+		.peer = &c->peer,
+		.allow = &c->allow_peers,
+		.deny = &c->deny_peers,
+		.ver = common_format(&c->common).tunnel_ver,
+		.keep_alive_s = (uint32_t)c->keep_alive_s,
+	};
+
+	return peer_confs_init(peers, &lists, why, size);
 }
 
 uint16_t

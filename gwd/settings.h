@@ -5,6 +5,7 @@
 
 #include "gwd/core.h"
 #include "gwd/limit.h"
+#include "gwd/peer_conf.h"
 #include "libipref/common.h"
 
 #define SETTINGS_PORT 1045
@@ -14,11 +15,19 @@ struct gwd_conf {
 	uint64_t port, remote_port;
 	uint64_t uplink_mtu; /* 0: found out */
 	bool dec_ttl;
+	bool clamp_mss; /* in SYNs, both ways */
+	uint64_t dscp;	/* of the outer header; 0 to 63 */
+	uint64_t mark;	/* of the tunnel socket; 0: none */
+	char *device;	/* of the tunnel socket; NULL: any */
+	struct conf_list peer, allow_peers, deny_peers; /* settings_peers() */
+	uint64_t keep_alive_s; /* to peers in use; 0: none */
+	char *state_file;      /* NULL: settings_state_file(); "": none */
 	char *ifname;
-	uint64_t max_peers, max_mappings;
+	uint64_t max_peers, max_local_ips, max_mappings;
 	uint64_t keep_s; /* how long the copy serves without mapperd */
 	uint64_t icmp_rate, icmp_burst, icmp_host_rate, icmp_host_burst;
 	bool devmode;
+	char reason[256]; /* private: of the check */
 };
 
 /* Fills spec and the tables it points to, which have to live as long. */
@@ -28,6 +37,11 @@ void settings_spec(
 
 /* What the pure core wants to know. */
 struct gw_settings settings_core(const struct gwd_conf *c);
+/* What is set about peers, the caller's for peer_confs_fini(); 0, or -errno
+ * with the reason in why. Once the settings are read, only memory may be short.
+ */
+int settings_peers(const struct gwd_conf *c, struct peer_confs *peers,
+	char *why, size_t size) MUSTCHECK;
 /* Port 0 stands for the default, as with deployed gateways. */
 uint16_t settings_port(uint64_t port);
 struct limit_rate settings_icmp_all(const struct gwd_conf *c);

@@ -53,62 +53,77 @@ load(struct loaded *l, const char *line)
 	return action;
 }
 
+static const struct {
+	const char *line;
+	enum conf_action action;
+} lines[] = {
+	{"-gateway 192.0.2.1", CONF_RUN},
+	{"--gateway=192.0.2.1", CONF_RUN},
+	{"-gateway-bind 0.0.0.0", CONF_RUN},
+	{"-gateway 192.0.2.1 -gateway-port 0", CONF_RUN},
+	{"-gateway 192.0.2.1 -gateway-port 65535", CONF_RUN},
+	{"-gateway 192.0.2.1 -gateway-port 65536", CONF_RUN},
+	{"-gateway 192.0.2.1 -gateway-port -1", CONF_RUN},
+	{"-gateway 192.0.2.1 -remote-gateway-port 65536", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -remote-gateway-port 2000", CONF_RUN},
+	{"-gateway 192.0.2.1 -gateway-ifc-mtu 1400", CONF_RUN},
+	{"-gateway 192.0.2.1 -gateway-ifc-mtu 575", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -gateway-ifc-mtu 65536", CONF_EXIT_BAD},
+	{"-gateway 2001:db8::1 -gateway-ifc-mtu 1280", CONF_RUN},
+	{"-gateway 2001:db8::1 -gateway-ifc-mtu 1279", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -ifname tun0", CONF_RUN},
+	{"-gateway 192.0.2.1 -ifname fifteen-letters", CONF_RUN},
+	{"-gateway 192.0.2.1 -ifname sixteen-lettersx", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -ifname a/b", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -ifname tun%d", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -ifname ..", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -ifname=", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -max-remote-gateways 100", CONF_RUN},
+	{"-gateway 192.0.2.1 -icmp-rate 0", CONF_RUN},
+	{"-gateway 192.0.2.1 -icmp-burst 0", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -keep-without-mapper 59", CONF_EXIT_BAD},
+	{"-gateway 10.240.3.3", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -dscp 63", CONF_RUN},
+	{"-gateway 192.0.2.1 -dscp 64", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -mark 4294967295", CONF_RUN},
+	{"-gateway 192.0.2.1 -mark 4294967296", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -device wan0", CONF_RUN},
+	{"-gateway 192.0.2.1 -device=", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -clamp-mss=false", CONF_RUN},
+	{"-gateway 192.0.2.1 -keep-alive 3601", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -state-file=", CONF_RUN},
+	{"-gateway 192.0.2.1 -peer 192.0.2.2", CONF_RUN},
+	{"-gateway 192.0.2.1 -peer 192.0.2.2 -peer 192.0.2.2", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -peer 2001:db8::1", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -deny-peers 192.0.2.0/25,192.0.3.1", CONF_RUN},
+	{"-gateway 192.0.2.1 -deny-peers 192.0.2.1/25", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -allow-peers ::/0", CONF_EXIT_BAD},
+	{"-devmode", CONF_RUN},
+	{"", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -no-such-option", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 operand", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -check-config", CONF_EXIT_OK},
+	{"-help", CONF_EXIT_OK},
+	{"--version", CONF_EXIT_OK},
+	/* All options of the deployed gateway. */
+	{"-gateway 192.0.2.1 -gateway-bind 192.0.2.1 -gateway-pub "
+	 "192.0.2.1 -gateway-port 1045 -remote-gateway-port 1045 "
+	 "-gateway-ref 1 -gateway-ifc-mtu 1500 -encode-net "
+	 "10.240.0.0/12 -dec-ttl -data /var/lib/ipref -mapper-socket "
+	 "/run/ipref/mapper.sock -hosts /etc/hosts -max-buffers 64 "
+	 "-max-remote-gateways 1024 -max-local-ips 1024 -debug tun,x "
+	 "-trace -ticks -time-stamps",
+		CONF_RUN},
+};
+
 START_TEST(test_lines)
 {
-	static const struct {
-		const char *line;
-		enum conf_action action;
-	} rows[] = {
-		{"-gateway 192.0.2.1", CONF_RUN},
-		{"--gateway=192.0.2.1", CONF_RUN},
-		{"-gateway-bind 0.0.0.0", CONF_RUN},
-		{"-gateway 192.0.2.1 -gateway-port 0", CONF_RUN},
-		{"-gateway 192.0.2.1 -gateway-port 65535", CONF_RUN},
-		{"-gateway 192.0.2.1 -gateway-port 65536", CONF_RUN},
-		{"-gateway 192.0.2.1 -gateway-port -1", CONF_RUN},
-		{"-gateway 192.0.2.1 -remote-gateway-port 65536",
-			CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -remote-gateway-port 2000", CONF_RUN},
-		{"-gateway 192.0.2.1 -gateway-ifc-mtu 1400", CONF_RUN},
-		{"-gateway 192.0.2.1 -gateway-ifc-mtu 575", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -gateway-ifc-mtu 65536", CONF_EXIT_BAD},
-		{"-gateway 2001:db8::1 -gateway-ifc-mtu 1280", CONF_RUN},
-		{"-gateway 2001:db8::1 -gateway-ifc-mtu 1279", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -ifname tun0", CONF_RUN},
-		{"-gateway 192.0.2.1 -ifname fifteen-letters", CONF_RUN},
-		{"-gateway 192.0.2.1 -ifname sixteen-lettersx", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -ifname a/b", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -ifname tun%d", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -ifname ..", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -ifname=", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -max-remote-gateways 100", CONF_RUN},
-		{"-gateway 192.0.2.1 -icmp-rate 0", CONF_RUN},
-		{"-gateway 192.0.2.1 -icmp-burst 0", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -keep-without-mapper 59", CONF_EXIT_BAD},
-		{"-gateway 10.240.3.3", CONF_EXIT_BAD},
-		{"-devmode", CONF_RUN},
-		{"", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -no-such-option", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 operand", CONF_EXIT_BAD},
-		{"-gateway 192.0.2.1 -check-config", CONF_EXIT_OK},
-		{"-help", CONF_EXIT_OK},
-		{"--version", CONF_EXIT_OK},
-		/* All options of the deployed gateway. */
-		{"-gateway 192.0.2.1 -gateway-bind 192.0.2.1 -gateway-pub "
-		 "192.0.2.1 -gateway-port 1045 -remote-gateway-port 1045 "
-		 "-gateway-ref 1 -gateway-ifc-mtu 1500 -encode-net "
-		 "10.240.0.0/12 -dec-ttl -data /var/lib/ipref -mapper-socket "
-		 "/run/ipref/mapper.sock -hosts /etc/hosts -max-buffers 64 "
-		 "-max-remote-gateways 1024 -max-local-ips 1024 -debug tun,x "
-		 "-trace -ticks -time-stamps",
-			CONF_RUN},
-	};
 	struct loaded l;
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		ck_assert_msg(load(&l, rows[i].line) == rows[i].action,
-			"\"%s\"", rows[i].line);
+	for (i = 0; i < ARRAY_LEN(lines); i++) {
+		ck_assert_msg(load(&l, lines[i].line) == lines[i].action,
+			"\"%s\"", lines[i].line);
 		conf_fini(&l.conf);
 	}
 }
@@ -128,7 +143,10 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(l.c.uplink_mtu, 0);
 	ck_assert_uint_ge(l.c.max_peers, 1024);
 	ck_assert_uint_eq(l.c.keep_s, 86400);
-	ck_assert(!l.c.dec_ttl && !l.c.devmode);
+	ck_assert(!l.c.dec_ttl && !l.c.devmode && l.c.clamp_mss);
+	ck_assert_uint_eq(l.c.dscp, 0);
+	ck_assert_uint_ge(l.c.max_local_ips, 1024);
+	ck_assert_ptr_null(l.c.state_file);
 	all = settings_icmp_all(&l.c);
 	host = settings_icmp_host(&l.c);
 	ck_assert(all.per_second > host.per_second);
