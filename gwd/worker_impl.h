@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the worker share: worker.c reads and translates,
+ * worker_send.c writes. */
+#ifndef GWD_WORKER_IMPL_H
+#define GWD_WORKER_IMPL_H
+
+#include "gwd/worker.h"
+#include "libipref/log.h"
+
+#define PACKET_MAX 65536
+#define N_IDENTS   64
+
+struct event;
+
+struct worker {
+	struct worker_config cfg;
+	struct event *tun, *udp; /* owned */
+	struct counters counters;
+	uint64_t now_ms;	  /* of this call from the loop */
+	uint32_t number;	  /* for packet_in.number */
+	uint32_t ident[N_IDENTS]; /* random, for packets that we split */
+	size_t n_idents;	  /* of them not yet used */
+	struct log_limit limit;
+	uint8_t in[PACKET_MAX];
+	uint8_t out[PACKET_MAX + GW_GROWTH];
+	uint8_t piece[PACKET_MAX]; /* of out, or a reply about it */
+};
+
+struct job {
+	enum way way;
+	struct packet_in in;
+	unsigned asked; /* 1 << ASK_*: what it has waited for: never twice */
+};
+
+/* How a job ends. */
+void job_drop(struct worker *w, const struct job *j, enum drop drop);
+void job_pass(
+	struct worker *w, const struct job *j, const struct packet_out *out);
+
+/* The IPREF packet in out goes to its peer, in pieces if need be, or its sender
+ * is told; this ends the job. */
+void send_tunnel(
+	struct worker *w, const struct job *j, const struct packet_out *out);
+/* 0 or -errno: the packet is lost. */
+int send_local(struct worker *w, const struct packet_out *out) MUSTCHECK;
+/* An ICMP error of ours about a packet that was dropped; bounded in number, and
+ * to peers in bytes. What can't be sent is the same loss as any. */
+void send_reply(
+	struct worker *w, const struct job *j, const struct packet_out *out);
+/* A random number, for packets that are split. */
+uint32_t send_ident(struct worker *w);
+
+#endif

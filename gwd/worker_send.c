@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The worker's writing part: to the tunnel in the sizes that a path takes, to
+ * the local network, and ICMP errors of ours either way. */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "gwd/frag.h"
+#include "gwd/tun.h"
+#include "gwd/udp.h"
+#include "gwd/worker_impl.h"
+#include "libipref/log.h"
+
+static int
+send_peer(struct worker *w, const struct addr *peer, const uint8_t *pkt,
+	size_t len)
+{
+	uint16_t port = peers_sent(w->cfg.peers, peer, len, w->now_ms);
+
+	return udp_send(w->cfg.udp_fd, pkt, len, peer, port);
+}
+
+int
+send_local(struct worker *w, const struct packet_out *out)
+{
+	if (out->from_self && w->cfg.raw_fd >= 0)
+		return raw_send(w->cfg.raw_fd, out->p, out->len);
+	return tun_write(w->cfg.tun_fd, out->p, out->len);
+}
+
+void
+send_reply(struct worker *w, const struct job *j, const struct packet_out *out)
+{
+	bool to_peer = out->reply == REPLY_PEER;
+	struct addr src, dst = out->peer;
+	uint16_t port = 0;
+	int err;
+
+	if (!to_peer)
+		counters_addrs(out->p, out->len, &src, &dst);
+	if (!limit_take(w->cfg.limit, &dst, w->now_ms)) {
+		job_drop(w, j, DROP_ICMP_LIMITED);
+		return;
+	}
+	if (to_peer) {
+		port = peers_answer(w->cfg.peers, &dst, out->len);
+		if (!port) {
+			job_drop(w, j, DROP_ICMP_LIMITED);
+			return;
+		}
+		err = udp_send(w->cfg.udp_fd, out->p, out->len, &dst, port);
+	} else {
+		err = send_local(w, out);
+	}
+	if (err)
+		job_drop(w, j, to_peer ? DROP_UDP_SEND : DROP_TUN_WRITE);
+	else
+		w->counters.replies[to_peer ? WAY_OUT : WAY_IN]++;
+}
+
+uint32_t
+send_ident(struct worker *w)
+{
+	ssize_t n;
+
+	if (!w->n_idents) {
+		/* Up to 256 bytes come whole (getrandom(2)). */
+		do
+			n = getrandom(w->ident, sizeof(w->ident), 0);
+		while (n < 0 && errno == EINTR);
+		if (n != (ssize_t)sizeof(w->ident))
+			bug("getrandom: %s", strerror(errno));
+		w->n_idents = N_IDENTS;
+	}
+	return w->ident[--w->n_idents];
+}
+
+/* Cuts the tunnel packet in out; 0 or -errno of the first piece lost. */
+static int
+send_pieces(struct worker *w, const struct packet_out *out, size_t room)
+{
+	uint32_t ident = send_ident(w);
+	size_t off = 0, n, pieces = 0;
+	int err = 0;
+
+	while (!err && (n = frag_piece(out->p, out->len, room, ident, &off,
+				w->piece, sizeof(w->piece)))) {
+		err = send_peer(w, &out->peer, w->piece, n);
+		pieces++;
+	}
+	if (!pieces)
+		return -EMSGSIZE;
+	w->counters.fragmented++;
+	w->counters.pieces += pieces;
+	return err;
+}
+
+static void
+too_big(struct worker *w, const struct job *j, const struct packet_out *out)
+{
+	struct packet_out r = {.p = w->piece, .size = sizeof(w->piece)};
+
+	frag_too_big(w->cfg.set, &j->in, out->p, out->len, w->cfg.path_mtu, &r);
+	job_drop(w, j, r.drop);
+	if (r.reply)
+		send_reply(w, j, &r);
+}
+
+void
+send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
+{
+	size_t room = frag_room(w->cfg.set, w->cfg.path_mtu);
+	int err;
+
+	if (out->len <= room) {
+		err = send_peer(w, &out->peer, out->p, out->len);
+	} else if (frag_forbidden(out->p)) {
+		too_big(w, j, out);
+		return;
+	} else {
+		err = send_pieces(w, out, room);
+	}
+	if (err)
+		job_drop(w, j, DROP_UDP_SEND);
+	else
+		job_pass(w, j, out);
+}
