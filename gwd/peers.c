@@ -204,6 +204,19 @@ peers_answer(struct peers *p, const struct addr *addr, size_t len)
 	return port_of(p, n);
 }
 
+void
+peers_error(
+	struct peers *p, const struct addr *addr, int error, uint64_t now_ms)
+{
+	struct node *n = table_get(&p->table, addr);
+
+	if (!n)
+		return;
+	n->peer.errors++;
+	n->peer.error = error;
+	n->peer.error_ms = now_ms;
+}
+
 const struct peer *
 peers_get(const struct peers *p, const struct addr *addr)
 {

@@ -38,6 +38,9 @@ struct peer {
 	uint64_t in_packets, in_bytes, out_packets, out_bytes;
 	uint64_t other_port;	 /* datagrams from a port not adopted */
 	uint64_t answered_bytes; /* ICMP of ours to it while unproved */
+	uint64_t errors;	 /* told by ICMP that it is unreachable */
+	uint64_t error_ms;	 /* last told; 0: never */
+	int error;		 /* then: ECONNREFUSED, EHOSTUNREACH ... */
 };
 
 struct peers;
@@ -67,6 +70,11 @@ uint16_t peers_sent(
  * is gained by forging their address. */
 uint16_t peers_answer(
 	struct peers *p, const struct addr *addr, size_t len) MUSTCHECK;
+
+/* The network says that packets to addr don't arrive (error: an errno). Anybody
+ * can say so: it is for showing, and makes no entry. */
+void peers_error(
+	struct peers *p, const struct addr *addr, int error, uint64_t now_ms);
 
 /* NULL: not known. Valid until the next call that is not const. */
 const struct peer *peers_get(const struct peers *p, const struct addr *addr);

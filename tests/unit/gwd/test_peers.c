@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Peers: ports and their theft, proofs, what a full table lets go. */
 #include "gwd/peers.h"
+
+#include <errno.h>
 #include "tests/unit/run.h"
 
 #define DEFAULT 1045
@@ -127,6 +129,23 @@ START_TEST(test_answers)
 }
 END_TEST
 
+START_TEST(test_errors)
+{
+	struct addr a = peer_addr(1), unknown = peer_addr(2);
+	struct peers *p = peers_new(10, DEFAULT);
+
+	peers_error(p, &unknown, ECONNREFUSED, 1000);
+	ck_assert_uint_eq(peers_count(p), 0);
+	(void)peers_sent(p, &a, 10, 1000);
+	peers_error(p, &a, EHOSTUNREACH, 2000);
+	peers_error(p, &a, ECONNREFUSED, 3000);
+	ck_assert_uint_eq(peers_get(p, &a)->errors, 2);
+	ck_assert_int_eq(peers_get(p, &a)->error, ECONNREFUSED);
+	ck_assert_uint_eq(peers_get(p, &a)->error_ms, 3000);
+	peers_free(p);
+}
+END_TEST
+
 static void
 prove(struct peers *p, const struct addr *a, uint64_t now)
 {
@@ -200,4 +219,4 @@ START_TEST(test_full)
 END_TEST
 
 RUN_TESTS("gwd peers", test_ports, test_default_port, test_proof, test_answers,
-	test_flood, test_full)
+	test_errors, test_flood, test_full)
