@@ -5,6 +5,7 @@
 
 #include "gwd/feed.h"
 #include "gwd/limit.h"
+#include "gwd/paths.h"
 #include "gwd/peers.h"
 #include "gwd/settings.h"
 #include "gwd/wait.h"
@@ -16,11 +17,14 @@ struct gwd {
 	struct gwd_conf conf;
 	struct gw_settings set;	 /* of conf; the core reads it */
 	struct peer_confs confs; /* of conf */
-	uint32_t uplink_mtu, local_mtu;
+	uint32_t uplink_mtu;	 /* what the device's MTU goes by */
+	uint32_t local_mtu;	 /* of the TUN device */
 	/* All owned, in the order of their start. */
 	struct maps *maps;
 	struct peers *peers;
 	struct limit *limit;
+	struct paths *paths; /* to peers */
+	struct paths *hosts; /* to local hosts */
 	int tun_fd, udp_fd;
 	int raw_fd; /* -1: not needed */
 	struct wait *wait;

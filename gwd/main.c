@@ -23,7 +23,19 @@
 #include "libipref/daemon.h"
 #include "libipref/log.h"
 
-#define UPLINK_MTU 1500 /* when it can't be known */
+#define UPLINK_MTU     1500 /* when it can't be known */
+#define LOCAL_PATH_MTU 1500 /* to local hosts, until less is learned */
+
+static void
+free_tables(struct gwd *g)
+{
+	paths_free(g->hosts);
+	paths_free(g->paths);
+	free(g->limit);
+	peers_free(g->peers);
+	maps_free(g->maps);
+	peer_confs_fini(&g->confs);
+}
 
 static int
 start_tables(struct daemon *d)
@@ -49,13 +61,14 @@ start_tables(struct daemon *d)
 	g->peers = peers_new(
 		g->conf.max_peers, settings_port(g->conf.remote_port));
 	g->limit = malloc(sizeof(*g->limit));
-	if (!g->maps || !g->peers || !g->limit ||
+	g->paths = paths_new(g->conf.max_peers,
+		g->set.tunnel_ver == 4 ? PATHS_LOWEST_V4 : PATHS_LOWEST_V6, 0);
+	g->hosts = paths_new(
+		g->conf.max_local_ips, PATHS_LOWEST_V6, LOCAL_PATH_MTU);
+	if (!g->maps || !g->peers || !g->limit || !g->paths || !g->hosts ||
 		getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
 		log_err("tables: no memory");
-		free(g->limit);
-		peers_free(g->peers);
-		maps_free(g->maps);
-		peer_confs_fini(&g->confs);
+		free_tables(g);
 		return -ENOMEM;
 	}
 	limit_init(g->limit, &all, &host, seed);
@@ -65,14 +78,11 @@ start_tables(struct daemon *d)
 static void
 stop_tables(struct daemon *d)
 {
-	struct gwd *g = d->state;
-
-	free(g->limit);
-	peers_free(g->peers);
-	maps_free(g->maps);
-	peer_confs_fini(&g->confs);
+	free_tables(d->state);
 }
 
+/* The MTU of the uplink. When it is not one for all peers, each one's path is
+ * asked for when it is used. */
 static uint32_t
 find_uplink_mtu(const struct gwd *g, struct link *l)
 {
@@ -121,6 +131,8 @@ prepare_device(struct gwd *g, struct link *l)
 	int err;
 
 	g->uplink_mtu = find_uplink_mtu(g, l);
+	if (g->conf.uplink_mtu || !addr_is_zero(&g->conf.common.gateway_bind))
+		paths_set_initial(g->paths, g->uplink_mtu);
 	g->local_mtu = pmtu_interface(
 		g->set.local_ver, g->set.tunnel_ver, g->uplink_mtu);
 	err = link_setup(l, g->conf.ifname, &g->set.own_local,
@@ -219,7 +231,8 @@ start_worker(struct daemon *d)
 		.maps = g->maps,
 		.peers = g->peers,
 		.limit = g->limit,
-		.path_mtu = g->uplink_mtu,
+		.paths = g->paths,
+		.hosts = g->hosts,
 		.trace = &g->conf.common.trace,
 		.wait = on_wait,
 		.failed = on_worker_failed,

@@ -69,6 +69,12 @@ paths_free(struct paths *p)
 	free(p);
 }
 
+void
+paths_set_initial(struct paths *p, uint32_t mtu)
+{
+	p->initial = mtu;
+}
+
 static bool
 in_use(const struct path *path, uint64_t now_ms)
 {
@@ -170,7 +176,7 @@ paths_first_hop(
 	if (!n)
 		return;
 	n->path.first_hop = at_least(p, mtu);
-	n->path.hop_until_ms = now_ms + PATHS_KEEP_MS;
+	n->path.hop_until_ms = now_ms + PATHS_HOP_MS;
 	use(p, n, now_ms);
 }
 

@@ -20,6 +20,7 @@
 #include "libipref/base.h"
 
 #define PATHS_KEEP_MS (10 * 60 * 1000)
+#define PATHS_HOP_MS  (60 * 1000) /* a first hop is believed for so long */
 #define PATHS_IDLE_MS (60 * 1000) /* an entry is in use for so long */
 
 #define PATHS_LOWEST_V4 576
@@ -47,6 +48,7 @@ struct paths_stats {
 struct paths *paths_new(
 	size_t max, uint32_t lowest, uint32_t initial) MUSTCHECK;
 void paths_free(struct paths *p);
+void paths_set_initial(struct paths *p, uint32_t mtu);
 
 /* The path MTU of addr, which is used now. 0: that of its first hop is to be
  * found out (or found out anew) and told by paths_first_hop(). */

@@ -13,6 +13,7 @@
 
 #include "gwd/counters.h"
 #include "gwd/limit.h"
+#include "gwd/paths.h"
 #include "gwd/peers.h"
 #include "gwd/pending.h"
 
@@ -29,8 +30,9 @@ struct worker_config {
 	struct maps *maps;
 	struct peers *peers;
 	struct limit *limit;
-	uint32_t path_mtu; /* of the way to peers */
-	const bool *trace; /* log every packet */
+	struct paths *paths; /* to peers, outside the tunnel */
+	struct paths *hosts; /* to local hosts; used for IPv6 */
+	const bool *trace;   /* log every packet */
 	/* out->ask is to be asked before this packet (borrowed) can go on;
 	 * asked: what was asked for it before. DROP_NONE: it waits and comes
 	 * back; else why it is dropped (out->drop: the answer is known to be

@@ -20,6 +20,8 @@ struct worker {
 	uint32_t number;	  /* for packet_in.number */
 	uint32_t ident[N_IDENTS]; /* random, for packets that we split */
 	size_t n_idents;	  /* of them not yet used */
+	uint64_t hops_second;	  /* for which hops_left counts */
+	uint32_t hops_left;
 	struct log_limit limit;
 	uint8_t in[PACKET_MAX];
 	uint8_t out[PACKET_MAX + GW_GROWTH];
@@ -47,6 +49,8 @@ int send_local(struct worker *w, const struct packet_out *out) MUSTCHECK;
  * to peers in bytes. What can't be sent is the same loss as any. */
 void send_reply(
 	struct worker *w, const struct job *j, const struct packet_out *out);
+/* The path MTU to a peer. */
+uint32_t send_path_mtu(struct worker *w, const struct addr *peer);
 /* A random number, for packets that are split. */
 uint32_t send_ident(struct worker *w);
 

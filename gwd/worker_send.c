@@ -5,11 +5,15 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "gwd/first_hop.h"
 #include "gwd/frag.h"
 #include "gwd/tun.h"
 #include "gwd/udp.h"
 #include "gwd/worker_impl.h"
 #include "libipref/log.h"
+
+#define USUAL_MTU	1500 /* of a path that can't be known */
+#define HOPS_PER_SECOND 1000 /* most questions to the kernel's routes */
 
 static int
 send_peer(struct worker *w, const struct addr *peer, const uint8_t *pkt,
@@ -96,26 +100,59 @@ send_pieces(struct worker *w, const struct packet_out *out, size_t room)
 }
 
 static void
-too_big(struct worker *w, const struct job *j, const struct packet_out *out)
+too_big(struct worker *w, const struct job *j, const struct packet_out *out,
+	uint32_t path_mtu)
 {
 	struct packet_out r = {.p = w->piece, .size = sizeof(w->piece)};
 
-	frag_too_big(w->cfg.set, &j->in, out->p, out->len, w->cfg.path_mtu, &r);
+	frag_too_big(w->cfg.set, &j->in, out->p, out->len, path_mtu, &r);
 	job_drop(w, j, r.drop);
 	if (r.reply)
 		send_reply(w, j, &r);
 }
 
+/* When the routes can't be asked, an ordinary one is assumed; a wrong guess is
+ * found out by sending. */
+static void
+ask_first_hop(struct worker *w, const struct addr *peer)
+{
+	uint32_t mtu = USUAL_MTU;
+
+	if (w->now_ms / 1000 != w->hops_second) {
+		w->hops_second = w->now_ms / 1000;
+		w->hops_left = HOPS_PER_SECOND;
+	}
+	if (w->hops_left > 0) {
+		w->hops_left--;
+		if (first_hop_mtu(w->cfg.udp_fd, peer, &mtu))
+			mtu = USUAL_MTU;
+	}
+	paths_first_hop(w->cfg.paths, peer, mtu, w->now_ms);
+}
+
+uint32_t
+send_path_mtu(struct worker *w, const struct addr *peer)
+{
+	uint32_t mtu = paths_get(w->cfg.paths, peer, w->now_ms);
+
+	if (mtu)
+		return mtu;
+	ask_first_hop(w, peer);
+	mtu = paths_get(w->cfg.paths, peer, w->now_ms);
+	return mtu ? mtu : USUAL_MTU;
+}
+
 void
 send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
 {
-	size_t room = frag_room(w->cfg.set, w->cfg.path_mtu);
+	uint32_t mtu = send_path_mtu(w, &out->peer);
+	size_t room = frag_room(w->cfg.set, mtu);
 	int err;
 
 	if (out->len <= room) {
 		err = send_peer(w, &out->peer, out->p, out->len);
 	} else if (frag_forbidden(out->p)) {
-		too_big(w, j, out);
+		too_big(w, j, out, mtu);
 		return;
 	} else {
 		err = send_pieces(w, out, room);

@@ -69,7 +69,8 @@ START_TEST(test_first_hop)
 	ck_assert_uint_eq(paths_get(p, &a, T0 + 1), 9000);
 	ck_assert(paths_learn(p, &a, 1400, T0 + 10));
 	ck_assert_uint_eq(paths_get(p, &a, T0 + 11), 1400);
-	ck_assert_uint_eq(paths_get(p, &a, T0 + PATHS_KEEP_MS), 0);
+	ck_assert_uint_eq(paths_get(p, &a, T0 + PATHS_HOP_MS - 1), 1400);
+	ck_assert_uint_eq(paths_get(p, &a, T0 + PATHS_HOP_MS), 0);
 	/* What was learned is still believed with a new first hop. */
 	paths_first_hop(p, &a, 1450, T0 + PATHS_KEEP_MS);
 	ck_assert_uint_eq(paths_get(p, &a, T0 + PATHS_KEEP_MS + 1), 1400);

@@ -32,6 +32,7 @@ struct rig {
 	struct gw_settings set;
 	struct maps *maps;
 	struct peers *peers;
+	struct paths *paths, *hosts;
 	struct limit limit;
 	struct wait *wait;
 	struct worker *worker;
@@ -86,7 +87,7 @@ open_ends(struct rig *r)
 }
 
 static void
-start_worker(struct rig *r, uint32_t path_mtu)
+start_worker(struct rig *r)
 {
 	const struct limit_rate all = {1000, 100}, each = {10, 10};
 	const struct worker_config cfg = {
@@ -98,7 +99,8 @@ start_worker(struct rig *r, uint32_t path_mtu)
 		.maps = r->maps,
 		.peers = r->peers,
 		.limit = &r->limit,
-		.path_mtu = path_mtu,
+		.paths = r->paths,
+		.hosts = r->hosts,
 		.trace = &no_trace,
 		.wait = on_wait,
 		.failed = on_failed,
@@ -168,7 +170,9 @@ rig_init(struct rig *r, uint32_t path_mtu)
 	open_ends(r);
 	r->maps = maps_new(&pub, 10000);
 	r->peers = peers_new(16, port_of(r->peer));
-	start_worker(r, path_mtu);
+	r->paths = paths_new(16, PATHS_LOWEST_V4, path_mtu);
+	r->hosts = paths_new(16, PATHS_LOWEST_V6, 1500);
+	start_worker(r);
 	start_feed(r);
 }
 
@@ -206,6 +210,8 @@ rig_fini(struct rig *r)
 	worker_free(r->worker);
 	wait_free(r->wait);
 	peers_free(r->peers);
+	paths_free(r->paths);
+	paths_free(r->hosts);
 	maps_free(r->maps);
 	mapper_fini(&r->mp);
 	close(r->lan);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "gwd/first_hop.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "tests/unit/run.h"
+
+/* What the kernel says of its own loopback device, by another way. */
+static uint32_t
+device_mtu(void)
+{
+	FILE *f = fopen("/sys/class/net/lo/mtu", "re");
+	uint32_t mtu = 0;
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%u", &mtu), 1);
+	fclose(f);
+	return mtu < UINT16_MAX ? mtu : UINT16_MAX;
+}
+
+START_TEST(test_loopback)
+{
+	static const struct addr rows[] = {
+		{4, {127, 0, 0, 9}},
+		{6, {[15] = 1}},
+	};
+	uint32_t mtu;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		fd = socket(
+			rows[i].ver == 4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+		if (fd < 0)
+			continue; /* a kernel without IPv6 */
+		mtu = 0;
+		ck_assert_int_eq(first_hop_mtu(fd, &rows[i], &mtu), 0);
+		ck_assert_uint_eq(mtu, device_mtu());
+		close(fd);
+	}
+}
+END_TEST
+
+/* A socket of one device has its routes only. */
+START_TEST(test_device)
+{
+	static const struct addr elsewhere = {4, {192, 0, 2, 77}};
+	uint32_t mtu = 0;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(
+		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), 0);
+	ck_assert_int_eq(first_hop_mtu(fd, &elsewhere, &mtu), 0);
+	ck_assert_uint_eq(mtu, device_mtu());
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_refused)
+{
+	static const struct addr broadcast = {4, {255, 255, 255, 255}};
+	uint32_t mtu = 0;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ck_assert_int_lt(first_hop_mtu(fd, &broadcast, &mtu), 0);
+	ck_assert_uint_eq(mtu, 0);
+	close(fd);
+}
+END_TEST
+
+RUN_TESTS("gwd first hop", test_loopback, test_device, test_refused)
