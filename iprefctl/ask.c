@@ -277,16 +277,16 @@ on_row(json_t *row, void *arg)
 	return 0;
 }
 
-int
-iprefctl_order(const struct iprefctl *ctl, const char *target,
-	uint64_t timeout_ms, json_t **json)
+/* The only row of an answer: the caller's reference. */
+static int
+ask_row(const struct iprefctl *ctl, const char *target, json_t **json)
 {
 	struct lines lines = {.fn = on_row, .arg = json};
 	const struct iprefctl_ask ask = {
 		.method = "POST",
 		.target = target,
-		.timeout_ms = timeout_ms,
-		.idle_ms = timeout_ms,
+		.timeout_ms = ctl->timeout_ms,
+		.idle_ms = ctl->timeout_ms,
 		.fn = on_lines,
 		.arg = &lines,
 	};
@@ -304,6 +304,35 @@ iprefctl_order(const struct iprefctl *ctl, const char *target,
 		*json = NULL;
 	}
 	return rc;
+}
+
+int
+iprefctl_order(const struct iprefctl *ctl, const struct iprefctl_order *order,
+	const char *thing)
+{
+	char target[ARGS_TARGET_MAX];
+	json_t *json;
+	int rc;
+
+	snprintf(target, sizeof(target), "%s", order->page);
+	if (!args_query(target, order->key, thing)) {
+		iprefctl_error("%s: that is too long", order->command);
+		return EXIT_USAGE;
+	}
+	rc = ask_row(ctl, target, &json);
+	if (rc)
+		return rc;
+	if (ctl->json) {
+		iprefctl_put_json(json);
+		return EXIT_DONE;
+	}
+	printf("%s: %s; %" JSON_INTEGER_FORMAT " %s\n",
+		json_string_value(json_object_get(json, order->key)),
+		order->done,
+		json_integer_value(json_object_get(json, order->count_key)),
+		order->noun);
+	json_decref(json);
+	return EXIT_DONE;
 }
 
 void

@@ -99,24 +99,14 @@ cmd_sources(const struct iprefctl *ctl, const struct args *args)
 int
 cmd_source_remove(const struct iprefctl *ctl, const struct args *args)
 {
-	char target[ARGS_TARGET_MAX] = "/source/remove";
-	json_t *json;
-	int rc;
+	static const struct iprefctl_order order = {
+		.command = "source remove",
+		.page = "/source/remove",
+		.key = "source",
+		.count_key = "withdrawn",
+		.done = "removed",
+		.noun = "hosts withdrawn",
+	};
 
-	if (!args_query(target, "source", args->operands[0])) {
-		iprefctl_error("source remove: that is too long");
-		return EXIT_USAGE;
-	}
-	rc = iprefctl_order(ctl, target, ctl->timeout_ms, &json);
-	if (rc)
-		return rc;
-	if (ctl->json) {
-		iprefctl_put_json(json);
-		return EXIT_DONE;
-	}
-	printf("%s: removed; %" JSON_INTEGER_FORMAT " hosts withdrawn\n",
-		json_string_value(json_object_get(json, "source")),
-		json_integer_value(json_object_get(json, "withdrawn")));
-	json_decref(json);
-	return EXIT_DONE;
+	return iprefctl_order(ctl, &order, args->operands[0]);
 }

@@ -58,9 +58,17 @@ struct iprefctl_ask {
 };
 int iprefctl_ask(
 	const struct iprefctl *ctl, const struct iprefctl_ask *ask) MUSTCHECK;
-/* A command of mapperd: its JSON into *json (the caller's reference). */
-int iprefctl_order(const struct iprefctl *ctl, const char *target,
-	uint64_t timeout_ms, json_t **json) MUSTCHECK;
+/* Has mapperd do something with one thing, and says what came of it:
+ * "THING: DONE; COUNT NOUN", or the JSON. Returns EXIT_*. */
+struct iprefctl_order {
+	const char *command;   /* its name, for errors */
+	const char *page;      /* of mapperd's, which does it */
+	const char *key;       /* the thing's, in the query and the answer */
+	const char *count_key; /* in the answer */
+	const char *done, *noun;
+};
+int iprefctl_order(const struct iprefctl *ctl,
+	const struct iprefctl_order *order, const char *thing) MUSTCHECK;
 
 /* A page of mapperd whose JSON has an object a line, also within an array: each
  * goes to fn; 0 to go on, else EXIT_*. With --json the page goes to stdout as
