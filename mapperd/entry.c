@@ -35,7 +35,9 @@ entries_init(struct entries *es, size_t max)
 static void
 entry_free(struct entry *e)
 {
-	if (e->name != e->own_name)
+	const void *behind = e + 1;
+
+	if (e->name != behind)
 		free(e->name);
 	free(e);
 }
@@ -161,7 +163,7 @@ entries_source(
 {
 	struct entry *best = NULL, *e;
 
-	for (e = entries_by_ip(es, ip); e; e = e->next_ip) {
+	for (e = entries_by_ip(es, ip); e; e = entry_next_ip(e)) {
 		if (!entry_key_own(&e->key) && !any_context)
 			continue;
 		if (!best || better_source(e, best))
@@ -251,8 +253,8 @@ index_local(struct entries *es, struct entry *e)
 	if (err)
 		return err;
 	if (first) {
-		e->next_ip = first->next_ip;
-		first->next_ip = e;
+		e->next_ip[0] = first->next_ip[0];
+		first->next_ip[0] = e;
 		return 0;
 	}
 	err = table_put(&es->by_ip, e);
@@ -265,10 +267,16 @@ static struct entry *
 entry_new(const struct entry_data *d)
 {
 	size_t name_size = d->name ? strlen(d->name) + 1 : 0;
-	struct entry *e = calloc(1, sizeof(*e) + name_size);
+	bool local = d->kind == ENTRY_LOCAL;
+	struct entry *e = calloc(
+		1, sizeof(*e) + (local ? sizeof(e->next_ip[0]) : name_size));
 
 	if (!e)
 		return NULL;
+	if (local && d->name && entries_name(e, d->name)) {
+		free(e);
+		return NULL;
+	}
 	e->addr = d->addr;
 	e->key = d->key;
 	e->kind = (uint8_t)d->kind;
@@ -277,8 +285,8 @@ entry_new(const struct entry_data *d)
 	e->born = d->born;
 	e->made_s = (uint32_t)(d->made / 1000);
 	e->expires = d->expires;
-	if (d->name)
-		e->name = memcpy(e->own_name, d->name, name_size);
+	if (!local && d->name)
+		e->name = memcpy(e + 1, d->name, name_size);
 	return e;
 }
 
@@ -320,14 +328,14 @@ unchain_ip(struct entries *es, struct entry *e)
 	struct entry *p = table_get(&es->by_ip, &e->addr);
 
 	if (p != e) {
-		while (p->next_ip != e)
-			p = p->next_ip;
-		p->next_ip = e->next_ip;
+		while (p->next_ip[0] != e)
+			p = p->next_ip[0];
+		p->next_ip[0] = e->next_ip[0];
 		return;
 	}
 	table_del(&es->by_ip, &e->addr);
 	/* The slot just freed has room: this can't fail. */
-	if (e->next_ip && table_put(&es->by_ip, e->next_ip))
+	if (e->next_ip[0] && table_put(&es->by_ip, e->next_ip[0]))
 		abort();
 }
 

@@ -71,6 +71,8 @@ struct entry_data {
 	const char *name; /* DNS name asked for, or NULL; copied */
 };
 
+/* There may be a million of these: what only one kind has stands behind them,
+ * the next one with its ip or the name that a remote one was made with. */
 struct entry {
 	struct addr addr;
 	struct entry_key key;
@@ -83,13 +85,14 @@ struct entry {
 	uint32_t owner;
 	uint32_t made_s; /* s of the mapper's clock: to be shown */
 	uint64_t born, expires;
-	char *name;		     /* owned, or own_name, or NULL */
-	struct entry *next_ip;	     /* local: the next one with this ip */
+	char *name;		     /* owned, or stands behind, or NULL */
 	TAILQ_ENTRY(entry) all;	     /* list entries.all */
 	TAILQ_ENTRY(entry) by_owner; /* list entry_owner.list */
-	char own_name[];	     /* one that was there from the start */
+	struct entry *next_ip[];     /* local: one; entry_next_ip() */
 };
 TAILQ_HEAD(entry_list, entry);
+_Static_assert(sizeof(struct entry) <= 120,
+	"with what malloc adds, an entry takes 128 bytes");
 
 struct entry_owner {
 	uint32_t id;
@@ -130,8 +133,15 @@ struct entry *entries_remote(
 	const struct entries *es, const struct entry_key *key);
 struct entry *entries_local(
 	const struct entries *es, const struct entry_key *key);
-/* The first of the local entries with this ip; others by next_ip. */
+/* The first of the local entries with this ip, and the one after a local entry
+ * of that ip; NULL: none. */
 struct entry *entries_by_ip(const struct entries *es, const struct addr *ip);
+static inline struct entry *
+entry_next_ip(const struct entry *e)
+{
+	return e->next_ip[0];
+}
+
 /* The one that packets from ip leave with: a listed one before a dynamic one,
  * our own context before others (which count only with any_context), the
  * longest in force, the lowest reference of equals. NULL: none. */

@@ -151,7 +151,7 @@ hosts_reference(struct mapper *m, struct host_entry *rec)
 {
 	struct entry *e = entries_by_ip(&m->entries, &rec->addr);
 
-	for (; e; e = e->next_ip)
+	for (; e; e = entry_next_ip(e))
 		if (e->owner == OWNER_HOSTS && entry_is_allotted(e) &&
 			addr_eq(&e->key.gw, &rec->key.gw)) {
 			rec->key = e->key;

@@ -24,7 +24,7 @@ plan_forget_ip(struct mapper *m, struct job *j, const struct addr *ip)
 	struct entry *e = entries_by_ip(&m->entries, ip);
 	int err = e ? -EPERM : -ENOENT, one;
 
-	for (; e; e = e->next_ip) {
+	for (; e; e = entry_next_ip(e)) {
 		one = plan_forget(m, j, e);
 		if (one != -EPERM && err)
 			err = one;

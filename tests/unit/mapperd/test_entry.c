@@ -65,8 +65,10 @@ START_TEST(test_random)
 		case 0:
 			err = entries_add(&es, &d, &e);
 			ck_assert_int_eq(err, there[kind][i] ? -EEXIST : 0);
-			if (!err)
-				there[kind][i] = e;
+			if (err)
+				break;
+			ck_assert_pstr_eq(e->name, d.name);
+			there[kind][i] = e;
 			break;
 		case 1:
 			if (there[kind][i])
@@ -83,7 +85,7 @@ START_TEST(test_random)
 		if (kind == ENTRY_REMOTE)
 			ck_assert_ptr_eq(entries_by_ea(&es, &d.addr), e);
 		n = 0;
-		for (e = entries_by_ip(&es, &d.addr); e; e = e->next_ip)
+		for (e = entries_by_ip(&es, &d.addr); e; e = entry_next_ip(e))
 			n++;
 		for (i = 0; i < SLOTS && kind == ENTRY_LOCAL; i++)
 			n -= there[kind][i] &&

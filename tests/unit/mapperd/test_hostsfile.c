@@ -188,7 +188,7 @@ START_TEST(test_allotted)
 			e = entries_by_ip(mapper_entries(rig_mapper(&r)),
 				&recs[i].entry.addr);
 			ck_assert_ptr_nonnull(e);
-			ck_assert_ptr_null(e->next_ip);
+			ck_assert_ptr_null(entry_next_ip(e));
 			ck_assert(addr_eq(&e->key.gw, &recs[i].entry.key.gw));
 			ck_assert_uint_ge(ref_second_byte(&e->key.ref), 16);
 			if (!round)

@@ -250,7 +250,7 @@ START_TEST(test_many_references)
 	for (i = 1; i <= 20; i++)
 		ck_assert_uint_eq(leads_to(&r, i), 0x7c8);
 	e = entries_by_ip(mapper_entries(rig_mapper(&r)), &recs[0].ip);
-	for (; e; e = e->next_ip)
+	for (; e; e = entry_next_ip(e))
 		n++;
 	ck_assert_uint_eq(n, 20);
 	/* One record sent twice counts once; two that differ in the address
