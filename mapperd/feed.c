@@ -53,7 +53,7 @@ feed_new(const struct feed_config *cfg, uint64_t revision, uint64_t oldest,
 	f->cfg = *cfg;
 	f->revision = revision;
 	TAILQ_INIT(&f->followers);
-	if (!ring_init(&f->ring, cfg->ring_max, revision) &&
+	if (!ring_init(&f->ring, cfg->ring_max, revision, &cfg->profile) &&
 		!ring_rebuild(
 			&f->ring, revision, oldest, cfg->entries, removed))
 		return f;
@@ -182,20 +182,19 @@ static bool
 ring_portion(struct feed *f, struct follower *w)
 {
 	struct msg_entry out[PORTION];
-	const struct ring_item *first, *item;
 	size_t i = (size_t)(w->next - f->ring.seq), n = 0;
+	struct ring_item first = ring_at(&f->ring, i), item;
 
-	first = ring_at(&f->ring, i);
 	for (; n < PORTION && i < f->ring.n; i++) {
 		item = ring_at(&f->ring, i);
-		if (item->revision != first->revision ||
-			item->removed != first->removed)
+		if (item.revision != first.revision ||
+			item.removed != first.removed)
 			break;
-		out[n++] = ring_entry(item);
+		out[n++] = ring_entry(&item);
 	}
 	w->next += n;
-	w->revision = first->revision;
-	return send_entries(f, w, first->removed, first->revision, out, n);
+	w->revision = first.revision;
+	return send_entries(f, w, first.removed, first.revision, out, n);
 }
 
 /* As much as a follower has room for. One that the ring holds no more what it
@@ -326,8 +325,7 @@ static bool
 visible(const struct feed *f, const struct op *op)
 {
 	return (op->kind == OP_ADD || op->kind == OP_DEL) &&
-	       op->data.addr.ver == f->cfg.profile.encode_net.addr.ver &&
-	       op->data.key.gw.ver == f->cfg.profile.pub.ver;
+	       ring_takes(&f->ring, &op->data);
 }
 
 /* For those who are away, or slow; how many entries that is. */

@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The recent changes; see ring.h. */
+/*
+ * The recent changes; see ring.h. Memory that no item has been in yet is only
+ * promised: it is taken as the circle fills for the first time.
+ */
 #include "mapperd/ring.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+/* Bytes of an item beside its addresses: see pack(). */
+#define ITEM_FIXED (8 + 1 + 1 + 1 + REF_LEN)
+
 int
-ring_init(struct ring *r, size_t max, uint64_t revision)
+ring_init(struct ring *r, size_t max, uint64_t revision,
+	const struct msg_profile *profile)
 {
-	*r = (struct ring){.max = max, .oldest = revision};
-	r->items = calloc(max, sizeof(*r->items));
+	*r = (struct ring){
+		.local_ver = profile->encode_net.addr.ver,
+		.tunnel_ver = profile->pub.ver,
+		.max = max,
+		.oldest = revision,
+	};
+	r->size = ITEM_FIXED + addr_len(r->local_ver) + addr_len(r->tunnel_ver);
+	r->items = calloc(max, r->size);
 	return r->items ? 0 : -ENOMEM;
 }
 
@@ -18,6 +31,53 @@ ring_fini(struct ring *r)
 {
 	free(r->items);
 	r->items = NULL;
+}
+
+bool
+ring_takes(const struct ring *r, const struct entry_data *d)
+{
+	return d->addr.ver == r->local_ver && d->key.gw.ver == r->tunnel_ver;
+}
+
+/* The place of the i-th item of the circle. */
+static uint8_t *
+place_of(const struct ring *r, size_t i)
+{
+	return r->items + i % r->max * r->size;
+}
+
+static void
+pack(const struct ring *r, size_t i, const struct ring_item *item)
+{
+	struct wbuf w;
+
+	wbuf_init(&w, place_of(r, i), r->size);
+	wbuf_be64(&w, item->revision);
+	wbuf_u8(&w, item->kind);
+	wbuf_u8(&w, item->flags);
+	wbuf_u8(&w, item->removed);
+	addr_put(&w, &item->addr, r->local_ver);
+	addr_put(&w, &item->key.gw, r->tunnel_ver);
+	ref_put(&w, &item->key.ref, REF_LEN);
+	if (!wbuf_ok(&w)) /* not what ring_takes() */
+		abort();
+}
+
+struct ring_item
+ring_at(const struct ring *r, size_t i)
+{
+	struct ring_item item;
+	struct rbuf b;
+
+	rbuf_init(&b, place_of(r, r->first + i), r->size);
+	item.revision = rbuf_be64(&b);
+	item.kind = rbuf_u8(&b);
+	item.flags = rbuf_u8(&b);
+	item.removed = rbuf_u8(&b);
+	item.addr = addr_get(&b, r->local_ver);
+	item.key.gw = addr_get(&b, r->tunnel_ver);
+	item.key.ref = ref_get(&b, REF_LEN);
+	return item;
 }
 
 static uint8_t
@@ -77,19 +137,12 @@ ring_above(const struct ring *r, uint64_t revision)
 
 	while (from < to) {
 		mid = from + (to - from) / 2;
-		if (ring_at(r, mid)->revision > revision)
+		if (ring_at(r, mid).revision > revision)
 			to = mid;
 		else
 			from = mid + 1;
 	}
 	return from;
-}
-
-/* The place of the next item. */
-static struct ring_item *
-ring_next(struct ring *r)
-{
-	return &r->items[(r->first + r->n++) % r->max];
 }
 
 void
@@ -99,8 +152,8 @@ ring_begin(struct ring *r, uint64_t revision, size_t n)
 
 	while (r->n && r->n + n > r->max) {
 		/* A revision goes whole. */
-		old = r->items[r->first].revision;
-		while (r->n && r->items[r->first].revision == old) {
+		old = ring_at(r, 0).revision;
+		while (r->n && ring_at(r, 0).revision == old) {
 			r->first = (r->first + 1) % r->max;
 			r->seq++;
 			r->n--;
@@ -117,9 +170,11 @@ ring_begin(struct ring *r, uint64_t revision, size_t n)
 void
 ring_add(struct ring *r, uint64_t revision, const struct op *op)
 {
+	struct ring_item item =
+		item_of(&op->data, revision, op->kind == OP_DEL);
+
 	if (revision > r->oldest)
-		*ring_next(r) =
-			item_of(&op->data, revision, op->kind == OP_DEL);
+		pack(r, r->first + r->n++, &item);
 }
 
 /* For each revision above `oldest`, how many items it has, then where the next
@@ -181,9 +236,10 @@ static void
 put(struct ring *r, struct counts *c, bool is_removed,
 	const struct entry_data *d)
 {
+	struct ring_item item = item_of(d, d->born, is_removed);
+
 	if (d->born > r->oldest && d->born <= c->revision)
-		r->items[(*count_of(c, d->born))++] =
-			item_of(d, d->born, is_removed);
+		pack(r, (*count_of(c, d->born))++, &item);
 }
 
 int

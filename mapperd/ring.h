@@ -5,7 +5,9 @@
  *
  * A change is as many items as it has entries, of one revision, the removals
  * of an entry before what comes in its place. A revision is kept whole or not
- * at all.
+ * at all. All items are of the IP versions of today's settings, as followers
+ * know no others, and take no more room than their addresses: 35 bytes with
+ * IPv4.
  */
 #ifndef MAPPERD_RING_H
 #define MAPPERD_RING_H
@@ -13,6 +15,7 @@
 #include "libipref/msg.h"
 #include "mapperd/change.h"
 
+/* One item, unpacked. */
 struct ring_item {
 	uint64_t revision;
 	struct addr addr;
@@ -23,33 +26,37 @@ struct ring_item {
 };
 
 struct ring {
-	struct ring_item *items; /* owned; a circle of max */
+	uint8_t *items;		       /* owned; a circle of max, packed */
+	size_t size;		       /* bytes of an item */
+	uint8_t local_ver, tunnel_ver; /* of addr, of key.gw */
 	size_t max, first, n;
 	uint64_t seq;	 /* of the first: how many have made room so far */
 	uint64_t oldest; /* all revisions above it are here */
 };
 
-/* Empty: what changed up to this revision is not known. 0 or -ENOMEM. */
-int ring_init(struct ring *r, size_t max, uint64_t revision) MUSTCHECK;
+/* Empty: what changed up to this revision is not known. The profile tells the
+ * IP versions. 0 or -ENOMEM. */
+int ring_init(struct ring *r, size_t max, uint64_t revision,
+	const struct msg_profile *profile) MUSTCHECK;
 void ring_fini(struct ring *r);
+
+/* Of these IP versions: followers see it. */
+bool ring_takes(const struct ring *r, const struct entry_data *d);
 
 /* After a start: what changed above `oldest`, up to `revision`, from the
  * entries that are here and what was removed (OP_DEL, data.born: the revision),
- * as far as there is room. 0 or -ENOMEM. */
+ * all such as the ring takes, as far as there is room. 0 or -ENOMEM. */
 int ring_rebuild(struct ring *r, uint64_t revision, uint64_t oldest,
 	const struct entries *entries, const struct change *removed) MUSTCHECK;
 
 /* A change with n of these operations; older ones make room. */
 void ring_begin(struct ring *r, uint64_t revision, size_t n);
-/* An operation of it, in order; nothing happens when n was too many. */
+/* An operation of it that the ring takes, in order; nothing happens when n was
+ * too many. */
 void ring_add(struct ring *r, uint64_t revision, const struct op *op);
 
 /* The i-th of r->n, the oldest first. */
-static inline const struct ring_item *
-ring_at(const struct ring *r, size_t i)
-{
-	return &r->items[(r->first + i) % r->max];
-}
+struct ring_item ring_at(const struct ring *r, size_t i);
 
 /* The first one above this revision; r->n: there is none. */
 size_t ring_above(const struct ring *r, uint64_t revision);
