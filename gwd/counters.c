@@ -8,6 +8,8 @@
 #define IPV4_ADDRS 12 /* where they begin */
 #define IPV6_ADDRS 8
 
+#define MINUTE_MS 60000
+
 void
 counters_addrs(
 	const uint8_t *pkt, size_t len, struct addr *src, struct addr *dst)
@@ -27,6 +29,27 @@ counters_addrs(
 		*src = *dst = (struct addr){0};
 }
 
+/* What is counted, as of this minute. */
+static struct per_minute
+per_minute_at(const struct per_minute *m, uint64_t minute)
+{
+	if (minute == m->minute)
+		return *m;
+	return (struct per_minute){.minute = minute,
+		.before = minute == m->minute + 1 ? m->now : 0};
+}
+
+/* The last 60 seconds are what this minute has of them, and the rest of the one
+ * before, over which its packets are taken to be spread evenly. */
+uint64_t
+counters_last_minute(const struct counters *c, enum drop drop, uint64_t now_ms)
+{
+	const struct per_minute m =
+		per_minute_at(&c->lately[drop], now_ms / MINUTE_MS);
+
+	return m.now + m.before * (MINUTE_MS - now_ms % MINUTE_MS) / MINUTE_MS;
+}
+
 void
 counters_drop(struct counters *c, enum drop drop, enum way way,
 	const struct packet_in *in, uint64_t now_ms)
@@ -34,6 +57,8 @@ counters_drop(struct counters *c, enum drop drop, enum way way,
 	struct offender *o = &c->last[drop];
 
 	c->drops[drop]++;
+	c->lately[drop] = per_minute_at(&c->lately[drop], now_ms / MINUTE_MS);
+	c->lately[drop].now++;
 	*o = (struct offender){.at_ms = now_ms, .way = way, .len = in->len};
 	if (way == WAY_IN)
 		o->src = in->from;

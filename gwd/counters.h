@@ -17,9 +17,16 @@ struct offender {
 	size_t len;
 };
 
+/* How often in the last minute, by minutes of the clock that now_ms is of. */
+struct per_minute {
+	uint64_t minute;      /* that `now` counts */
+	uint64_t now, before; /* of it, of the one before */
+};
+
 struct counters {
 	uint64_t packets[WAY_N], bytes[WAY_N]; /* translated and passed on */
 	uint64_t drops[DROP_N];
+	struct per_minute lately[DROP_N];
 	struct offender last[DROP_N];
 	uint64_t fragmented, pieces; /* packets cut; what they were cut into */
 	uint64_t replies[WAY_N]; /* ICMP of ours: to peers, to local hosts */
@@ -29,6 +36,9 @@ struct counters {
 /* Counts a packet dropped for this reason and remembers it. */
 void counters_drop(struct counters *c, enum drop drop, enum way way,
 	const struct packet_in *in, uint64_t now_ms);
+/* About how many were dropped for this reason in the last 60 seconds. */
+uint64_t counters_last_minute(
+	const struct counters *c, enum drop drop, uint64_t now_ms);
 /* The source and destination of an IP packet; version 0 when it is too short
  * or of no known version. */
 void counters_addrs(

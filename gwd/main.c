@@ -15,7 +15,9 @@
 #include "gwd/gwd.h"
 #include "gwd/link.h"
 #include "gwd/maps.h"
+#include "gwd/metrics.h"
 #include "gwd/packet.h"
+#include "gwd/pages.h"
 #include "gwd/pmtu.h"
 #include "gwd/status.h"
 #include "gwd/tun.h"
@@ -282,6 +284,8 @@ start_feed(struct daemon *d)
 	}
 	wait_connect(g->wait, g->feed, g->worker);
 	status_start(d->ctl, g);
+	metrics_start(d->ctl, g);
+	pages_start(d->ctl, g);
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What gwd shows on its control socket: members of /status, /metrics, and the
- * pages /peers and /drops (JSON). */
+/* What gwd shows of itself: members of /status on its control socket. */
 #ifndef GWD_STATUS_H
 #define GWD_STATUS_H
 

@@ -106,12 +106,14 @@ on_piece(const char *p, size_t len, int status, void *arg)
 static int
 say_refusal(struct asking *a, int status)
 {
+	const char *daemon = a->ask->daemon;
+
 	a->error[strcspn(a->error, "\r\n")] = '\0';
 	if (status == 404 && !strcmp(a->error, "no such page"))
 		iprefctl_error(
-			"mapperd: it has no such page: another version?");
+			"%s: it has no such page: another version?", daemon);
 	else
-		iprefctl_error("mapperd: %s", a->error);
+		iprefctl_error("%s: %s", daemon, a->error);
 	return status == 400 ? EXIT_USAGE : EXIT_ABSENT;
 }
 
@@ -129,16 +131,16 @@ iprefctl_ask(const struct iprefctl *ctl, const struct iprefctl_ask *ask)
 	};
 	int rc, status;
 
-	if (!socket_path(ctl, "mapperd", path)) {
-		iprefctl_error("the path of mapperd's control socket is too "
-			       "long");
+	if (!socket_path(ctl, ask->daemon, path)) {
+		iprefctl_error("the path of %s's control socket is too long",
+			ask->daemon);
 		return EXIT_ABSENT;
 	}
 	rc = ctl_call(&call, &status, on_piece, &a);
 	if (rc > 0) /* fn's own, and said */
 		return rc;
 	if (rc) {
-		iprefctl_error("mapperd: %s", meaning(-rc));
+		iprefctl_error("%s: %s", ask->daemon, meaning(-rc));
 		return EXIT_ABSENT;
 	}
 	return status == 200 ? EXIT_DONE : say_refusal(&a, status);
@@ -147,6 +149,7 @@ iprefctl_ask(const struct iprefctl *ctl, const struct iprefctl_ask *ask)
 /* --- lines ---------------------------------------------------------------- */
 
 struct lines {
+	const char *daemon;
 	iprefctl_row_fn fn;
 	void *arg;
 	char *p; /* a line that is not whole yet; owned */
@@ -171,8 +174,8 @@ take_line(struct lines *l, const char *line, size_t len)
 		return 0;
 	row = json_loadb(line, len, 0, &error);
 	if (!row) {
-		iprefctl_error(
-			"mapperd: its answer is not JSON: %s", error.text);
+		iprefctl_error("%s: its answer is not JSON: %s", l->daemon,
+			error.text);
 		return EXIT_ABSENT;
 	}
 	rc = l->fn(row, l->arg);
@@ -191,8 +194,8 @@ keep(struct lines *l, const char *p, size_t len)
 	if (room > l->room) {
 		grown = room > LINE_MAX_LEN ? NULL : realloc(l->p, room);
 		if (!grown) {
-			iprefctl_error("mapperd: a line of its answer is too "
-				       "long");
+			iprefctl_error("%s: a line of its answer is too long",
+				l->daemon);
 			return EXIT_ABSENT;
 		}
 		l->p = grown;
@@ -247,22 +250,33 @@ on_raw(const char *p, size_t len, int status, void *arg)
 }
 
 int
-iprefctl_rows(const struct iprefctl *ctl, const char *target, uint64_t idle_ms,
+iprefctl_lines(const struct iprefctl *ctl, const struct iprefctl_ask *ask,
 	iprefctl_row_fn fn, void *arg)
 {
-	struct lines lines = {.fn = fn, .arg = arg};
+	struct lines lines = {.daemon = ask->daemon, .fn = fn, .arg = arg};
+	struct iprefctl_ask call = *ask;
+	int rc;
+
+	call.fn = ctl->json ? on_raw : on_lines;
+	call.arg = &lines;
+	rc = iprefctl_ask(ctl, &call);
+	free(lines.p);
+	return rc;
+}
+
+int
+iprefctl_rows(const struct iprefctl *ctl, const char *daemon,
+	const char *target, uint64_t idle_ms, iprefctl_row_fn fn, void *arg)
+{
 	const struct iprefctl_ask ask = {
+		.daemon = daemon,
 		.method = "GET",
 		.target = target,
 		.timeout_ms = ctl->timeout_ms,
 		.idle_ms = idle_ms,
-		.fn = ctl->json ? on_raw : on_lines,
-		.arg = &lines,
 	};
-	int rc = iprefctl_ask(ctl, &ask);
 
-	free(lines.p);
-	return rc;
+	return iprefctl_lines(ctl, &ask, fn, arg);
 }
 
 /* --- orders --------------------------------------------------------------- */
@@ -281,8 +295,9 @@ on_row(json_t *row, void *arg)
 static int
 ask_row(const struct iprefctl *ctl, const char *target, json_t **json)
 {
-	struct lines lines = {.fn = on_row, .arg = json};
+	struct lines lines = {.daemon = "mapperd", .fn = on_row, .arg = json};
 	const struct iprefctl_ask ask = {
+		.daemon = "mapperd",
 		.method = "POST",
 		.target = target,
 		.timeout_ms = ctl->timeout_ms,

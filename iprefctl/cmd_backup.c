@@ -86,6 +86,7 @@ static int
 receive(const struct iprefctl *ctl, struct backup *b)
 {
 	const struct iprefctl_ask ask = {
+		.daemon = "mapperd",
 		.method = "POST",
 		.target = "/backup",
 		.timeout_ms = ctl->timeout_ms > MAKING_MS ? ctl->timeout_ms

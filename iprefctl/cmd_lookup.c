@@ -110,8 +110,8 @@ cmd_lookup(const struct iprefctl *ctl, const struct args *args)
 
 	as_text.json = false; /* read here in either case */
 	if (args_lookup(target, args->n, args->operands, error))
-		rc = iprefctl_rows(
-			&as_text, target, ctl->timeout_ms, on_row, found);
+		rc = iprefctl_rows(&as_text, "mapperd", target, ctl->timeout_ms,
+			on_row, found);
 	else
 		iprefctl_error("lookup: %s", error);
 	if (!rc && ctl->json)

@@ -60,7 +60,8 @@ cmd_mappings(const struct iprefctl *ctl, const struct args *args)
 		return EXIT_USAGE;
 	}
 	rows_init(&rows, stdout, columns, ARRAY_LEN(columns));
-	rc = iprefctl_rows(ctl, target, ctl->timeout_ms, on_row, &rows);
+	rc = iprefctl_rows(
+		ctl, "mapperd", target, ctl->timeout_ms, on_row, &rows);
 	rows_end(&rows, !rc && !ctl->json);
 	return rc;
 }

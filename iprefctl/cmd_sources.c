@@ -26,16 +26,12 @@ struct sources {
 static void
 add_shown(json_t *row)
 {
-	const json_t *heard = json_object_get(row, "heard_seconds");
 	json_t *unfinished = json_object_get(row, "unfinished");
 	char since[64];
 
-	if (json_is_integer(heard)) {
-		render_duration((uint64_t)json_integer_value(heard), since,
-			sizeof(since));
-		json_object_set_new(
-			row, "heard", json_sprintf("%s ago", since));
-	}
+	json_object_set_new(row, "heard",
+		json_string(render_ago(json_object_get(row, "heard_seconds"),
+			"-", since, sizeof(since))));
 	if (json_is_object(unfinished))
 		json_object_set(row, "unfinished_records",
 			json_object_get(unfinished, "records"));
@@ -88,7 +84,8 @@ cmd_sources(const struct iprefctl *ctl, const struct args *args)
 
 	(void)args;
 	rows_init(&s.rows, stdout, columns, ARRAY_LEN(columns));
-	rc = iprefctl_rows(ctl, "/sources", ctl->timeout_ms, on_row, &s);
+	rc = iprefctl_rows(
+		ctl, "mapperd", "/sources", ctl->timeout_ms, on_row, &s);
 	rows_end(&s.rows, !rc && !ctl->json);
 	json_array_foreach (s.with_conflicts, i, source)
 		print_conflicts(source);

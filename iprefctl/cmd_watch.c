@@ -63,5 +63,5 @@ cmd_watch(const struct iprefctl *ctl, const struct args *args)
 		iprefctl_error("watch: that is too long");
 		return EXIT_USAGE;
 	}
-	return iprefctl_rows(ctl, target, 0, on_row, NULL);
+	return iprefctl_rows(ctl, "mapperd", target, 0, on_row, NULL);
 }

@@ -47,10 +47,10 @@ struct command {
 json_t *iprefctl_get(const struct iprefctl *ctl, const char *daemon,
 	const char *page, const char **error) MUSTCHECK;
 
-/* One request to mapperd. Pieces of a good answer go to fn; what fails is said
+/* One request to a daemon. Pieces of a good answer go to fn; what fails is said
  * on stderr. Returns EXIT_*. */
 struct iprefctl_ask {
-	const char *method, *target;
+	const char *daemon, *method, *target;
 	uint64_t timeout_ms; /* until the answer begins */
 	uint64_t idle_ms;    /* between pieces; 0: for ever */
 	ctl_piece_fn fn;
@@ -70,12 +70,17 @@ struct iprefctl_order {
 int iprefctl_order(const struct iprefctl *ctl,
 	const struct iprefctl_order *order, const char *thing) MUSTCHECK;
 
-/* A page of mapperd whose JSON has an object a line, also within an array: each
- * goes to fn; 0 to go on, else EXIT_*. With --json the page goes to stdout as
- * it comes instead, and fn is not called. */
+/* A request (fn and arg of it are not looked at) whose answer has a JSON object
+ * a line, also within an array: each goes to fn; 0 to go on, else EXIT_*. With
+ * --json the answer goes to stdout as it comes instead, and fn is not called.
+ */
 typedef int (*iprefctl_row_fn)(json_t *row, void *arg);
-int iprefctl_rows(const struct iprefctl *ctl, const char *target,
-	uint64_t idle_ms, iprefctl_row_fn fn, void *arg) MUSTCHECK;
+int iprefctl_lines(const struct iprefctl *ctl, const struct iprefctl_ask *ask,
+	iprefctl_row_fn fn, void *arg) MUSTCHECK;
+/* The same of a page. */
+int iprefctl_rows(const struct iprefctl *ctl, const char *daemon,
+	const char *target, uint64_t idle_ms, iprefctl_row_fn fn,
+	void *arg) MUSTCHECK;
 
 /* Prints JSON as it came, indented, and drops the reference. */
 void iprefctl_put_json(json_t *json);
@@ -85,6 +90,8 @@ void iprefctl_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Of mappings and watch. */
 #define N_MAPPINGS_OPTIONS 4
 extern const struct args_option mappings_options[N_MAPPINGS_OPTIONS];
+#define N_DROPS_OPTIONS 1
+extern const struct args_option drops_options[N_DROPS_OPTIONS];
 
 int cmd_status(const struct iprefctl *ctl, const struct args *args);
 int cmd_mappings(const struct iprefctl *ctl, const struct args *args);
@@ -93,6 +100,8 @@ int cmd_sources(const struct iprefctl *ctl, const struct args *args);
 int cmd_source_remove(const struct iprefctl *ctl, const struct args *args);
 int cmd_watch(const struct iprefctl *ctl, const struct args *args);
 int cmd_backup(const struct iprefctl *ctl, const struct args *args);
+int cmd_drops(const struct iprefctl *ctl, const struct args *args);
+int cmd_peers(const struct iprefctl *ctl, const struct args *args);
 int cmd_forget(const struct iprefctl *ctl, const struct args *args);
 
 #endif

@@ -56,6 +56,20 @@ static const struct command commands[] = {
 		.run = cmd_watch,
 	},
 	{
+		.name = "drops",
+		.arguments = "[-all]",
+		.help = "why gwd did not pass packets on, and whose the last "
+			"one was",
+		.options = drops_options,
+		.n_options = N_DROPS_OPTIONS,
+		.run = cmd_drops,
+	},
+	{
+		.name = "peers",
+		.help = "the other gateways that gwd has to do with",
+		.run = cmd_peers,
+	},
+	{
 		.name = "backup",
 		.arguments = "FILE",
 		.help = "a copy of mapperd's database; \"-\": to standard "

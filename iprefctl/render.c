@@ -64,6 +64,21 @@ render_duration(uint64_t seconds, char *buf, size_t size)
 	return buf;
 }
 
+const char *
+render_ago(const json_t *seconds, const char *never, char *buf, size_t size)
+{
+	char text[64];
+
+	if (!json_is_integer(seconds)) {
+		snprintf(buf, size, "%s", never);
+		return buf;
+	}
+	render_duration(
+		(uint64_t)json_integer_value(seconds), text, sizeof(text));
+	snprintf(buf, size, "%s ago", text);
+	return buf;
+}
+
 static const json_t *
 cell(const json_t *row, const struct column *column)
 {

@@ -42,5 +42,8 @@ void render_row(FILE *out, const json_t *row, const struct column *columns,
 const char *render_value(const json_t *value, char *buf, size_t size);
 /* "3 d 4 h", "2 h 5 min", "1 min 3 s", "12 s". */
 const char *render_duration(uint64_t seconds, char *buf, size_t size);
+/* "12 s ago"; `never` when seconds is no number. */
+const char *render_ago(
+	const json_t *seconds, const char *never, char *buf, size_t size);
 
 #endif

@@ -72,6 +72,20 @@ START_TEST(test_durations)
 }
 END_TEST
 
+START_TEST(test_ago)
+{
+	json_t *seconds = json_integer(61), *none = json_null();
+	char buf[64];
+
+	ck_assert_str_eq(
+		render_ago(seconds, "-", buf, sizeof(buf)), "1 min 1 s ago");
+	ck_assert_str_eq(render_ago(none, "never", buf, sizeof(buf)), "never");
+	ck_assert_str_eq(render_ago(NULL, "-", buf, sizeof(buf)), "-");
+	json_decref(seconds);
+	json_decref(none);
+}
+END_TEST
+
 /* What render_object() (columns NULL) or render_table() prints. */
 static char *
 rendered(const char *text, const struct column *columns, size_t n)
@@ -138,4 +152,5 @@ START_TEST(test_table)
 }
 END_TEST
 
-RUN_TESTS("render", test_values, test_durations, test_object, test_table)
+RUN_TESTS("render", test_values, test_durations, test_ago, test_object,
+	test_table)

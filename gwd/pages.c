@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of peers may be large, and changes while it is read: so the
+ * addresses are taken down when the page is opened, and each is looked up when
+ * its turn has come. One that has been forgotten meanwhile is left out, one
+ * that is new is not there.
+ */
+#include "gwd/pages.h"
+
+#include <event2/buffer.h>
+#include <stdlib.h>
+
+#include "gwd/gwd.h"
+#include "gwd/show.h"
+#include "libipref/ctl.h"
+#include "libipref/log.h"
+
+#define PORTION 64  /* peers, some 500 bytes each */
+#define STALL_S 600 /* people read this page by page */
+
+/* One object of an array, on a line of its own. */
+static void
+put_row(struct evbuffer *body, bool *any, json_t *row)
+{
+	evbuffer_add_printf(body, "%s", *any ? "," : "[\n");
+	*any = true;
+	ctl_put_json(body, row);
+}
+
+static void
+put_end(struct evbuffer *body, bool any)
+{
+	evbuffer_add_printf(body, "%s]\n", any ? "" : "[\n");
+}
+
+/* --- /drops --------------------------------------------------------------- */
+
+static json_t *
+offender_object(const struct offender *l, uint64_t now)
+{
+	json_t *o = json_object();
+
+	show_ago(o, "seconds", l->at_ms, now);
+	show_put(o, "direction", json_string(show_way(l->way)));
+	show_addr(o, "from", &l->src);
+	show_addr(o, "to", &l->dst);
+	show_number(o, "bytes", l->len);
+	return o;
+}
+
+static json_t *
+drop_object(const struct counters *c, enum drop drop, uint64_t now)
+{
+	json_t *o = json_object();
+
+	show_put(o, "reason", json_string(drop_label(drop)));
+	show_number(o, "count", c->drops[drop]);
+	show_number(o, "last_minute", counters_last_minute(c, drop, now));
+	show_put(o, "last",
+		c->drops[drop] ? offender_object(&c->last[drop], now)
+			       : json_null());
+	show_put(o, "help", json_string(drop_help(drop)));
+	return o;
+}
+
+static int
+page_drops(const char *query, struct evbuffer *body, void *arg)
+{
+	const struct gwd *g = arg;
+	const struct counters *c = worker_counters(g->worker);
+	uint64_t now = now_ms();
+	bool all, any = false;
+	char text[2];
+	int i;
+
+	all = ctl_query(query, "all", text, sizeof(text)) && text[0] == '1';
+	for (i = DROP_NONE + 1; i < DROP_N; i++)
+		if (all || c->drops[i])
+			put_row(body, &any, drop_object(c, (enum drop)i, now));
+	put_end(body, any);
+	return 200;
+}
+
+/* --- /peers --------------------------------------------------------------- */
+
+json_t *
+pages_peer(const struct gwd *g, const struct peer *p, uint64_t now)
+{
+	static const char *const proofs[] = {
+		[PEER_SENT_TO] = "not heard from",
+		[PEER_HEARD] = "heard",
+		[PEER_ANSWERED] = "answered",
+		[PEER_PROVED] = "proved",
+	};
+	json_t *o = json_object();
+
+	(void)g;
+	show_addr(o, "address", &p->addr);
+	show_put(o, "port", p->port ? json_integer(p->port) : json_null());
+	show_put(o, "state", json_string(proofs[p->proof]));
+	show_ago(o, "heard_seconds", p->heard_ms, now);
+	show_ago(o, "known_seconds", p->since_ms, now);
+	show_number(o, "in_packets", p->in_packets);
+	show_number(o, "in_bytes", p->in_bytes);
+	show_number(o, "out_packets", p->out_packets);
+	show_number(o, "out_bytes", p->out_bytes);
+	show_number(o, "other_port", p->other_port);
+	return o;
+}
+
+struct peers_page {
+	const struct gwd *g;
+	bool any;
+	size_t n, next;
+	struct addr addrs[]; /* of the peers when it was opened */
+};
+
+static enum ctl_next
+peers_next_portion(struct evbuffer *out, void *arg)
+{
+	struct peers_page *page = arg;
+	uint64_t now = now_ms();
+	const struct peer *p;
+	size_t i;
+
+	for (i = 0; i < PORTION && page->next < page->n; i++) {
+		p = peers_get(page->g->peers, &page->addrs[page->next++]);
+		if (p)
+			put_row(out, &page->any, pages_peer(page->g, p, now));
+	}
+	if (page->next < page->n)
+		return CTL_MORE;
+	put_end(out, page->any);
+	return CTL_END;
+}
+
+static int
+peers_open(struct ctl_stream *s, const char *query, struct evbuffer *error,
+	void *page_arg, void **arg)
+{
+	const struct gwd *g = page_arg;
+	size_t pos = 0, max = peers_count(g->peers);
+	struct peers_page *page;
+	const struct peer *p;
+
+	(void)s;
+	(void)query;
+	page = calloc(1, sizeof(*page) + max * sizeof(page->addrs[0]));
+	if (!page) {
+		evbuffer_add_printf(error, "out of memory\n");
+		return 500;
+	}
+	page->g = g;
+	while (page->n < max && (p = peers_next(g->peers, &pos)))
+		page->addrs[page->n++] = p->addr;
+	*arg = page;
+	return 200;
+}
+
+void
+pages_start(struct ctl *c, struct gwd *g)
+{
+	static const struct ctl_source peers = {
+		peers_next_portion, free, STALL_S};
+
+	ctl_add_page(c, "/drops", NULL, page_drops, g);
+	ctl_add_stream(c, "/peers", "application/json", peers_open, &peers, g);
+}
