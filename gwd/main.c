@@ -74,6 +74,7 @@ start_tables(struct daemon *d)
 		return -ENOMEM;
 	}
 	limit_init(g->limit, &all, &host, seed);
+	peers_configure(g->peers, &g->confs, now_ms());
 	return 0;
 }
 
@@ -183,13 +184,18 @@ static int
 start_socket(struct daemon *d)
 {
 	struct gwd *g = d->state;
+	const struct udp_config cfg = {
+		.bind = g->conf.common.gateway_bind,
+		.port = settings_port(g->conf.port),
+		.mark = (uint32_t)g->conf.mark,
+		.device = g->conf.device,
+	};
 	int err;
 
 	g->udp_fd = daemon_listen_fd("tunnel");
 	if (g->udp_fd < 0)
-		return udp_open(&g->conf.common.gateway_bind,
-			settings_port(g->conf.port), &g->udp_fd);
-	err = udp_adopt(g->udp_fd, g->set.tunnel_ver);
+		return udp_open(&cfg, &g->udp_fd);
+	err = udp_adopt(&cfg, g->udp_fd);
 	if (err)
 		close(g->udp_fd);
 	return err;
@@ -232,6 +238,7 @@ start_worker(struct daemon *d)
 		.set = &g->set,
 		.maps = g->maps,
 		.peers = g->peers,
+		.confs = &g->confs,
 		.limit = g->limit,
 		.paths = g->paths,
 		.hosts = g->hosts,
@@ -310,6 +317,7 @@ reload_peers(struct gwd *g)
 	}
 	peer_confs_fini(&g->confs);
 	g->confs = confs;
+	peers_configure(g->peers, &g->confs, now_ms());
 }
 
 static void

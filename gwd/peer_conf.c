@@ -304,6 +304,7 @@ peer_confs_init(struct peer_confs *c, const struct peer_conf_lists *lists,
 	*c = (struct peer_confs){
 		.others = {.ref = ref_from_u64(OWN_REF),
 			.keep_alive_s = lists->keep_alive_s},
+		.dscp = lists->dscp,
 	};
 	err = read_peers(c, lists, &r);
 	if (!err)
@@ -343,4 +344,11 @@ peer_confs_allow(const struct peer_confs *c, const struct addr *addr)
 	if (c->allow.n && !set_has(&c->allow, addr))
 		return false;
 	return !set_has(&c->deny, addr);
+}
+
+uint8_t
+peer_confs_tos(const struct peer_confs *c, const struct addr *peer, uint8_t tos)
+{
+	/* Not-ECT: ECN marks would not reach the packet inside. */
+	return peer_confs_get(c, peer)->tos ? tos : (uint8_t)(c->dscp << 2);
 }

@@ -37,11 +37,13 @@ struct peer_confs {
 	size_t n;
 	struct prefix_set allow, deny;
 	struct peer_conf others; /* of those without a line; no address */
+	uint8_t dscp;		 /* of the outer header to those without tos */
 };
 
 struct peer_conf_lists {
 	const struct conf_list *peer, *allow, *deny;
 	uint8_t ver;	       /* of the tunnel, so of the addresses */
+	uint8_t dscp;	       /* 0 to 63 */
 	uint32_t keep_alive_s; /* of those without their own; 0: none */
 };
 
@@ -55,10 +57,14 @@ int peer_confs_init(struct peer_confs *c, const struct peer_conf_lists *lists,
 	char *why, size_t size) MUSTCHECK;
 void peer_confs_fini(struct peer_confs *c);
 
-/* What holds for this peer; never NULL. Valid until c is freed. */
+/* What holds for this peer: its line, or &c->others. Valid until c is freed. */
 const struct peer_conf *peer_confs_get(
 	const struct peer_confs *c, const struct addr *addr);
 /* Whether packets are exchanged with this peer. */
 bool peer_confs_allow(const struct peer_confs *c, const struct addr *addr);
+/* DSCP and ECN of the outer header of a packet to this peer; tos: of the packet
+ * inside. */
+uint8_t peer_confs_tos(
+	const struct peer_confs *c, const struct addr *peer, uint8_t tos);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Invariants: every peer is in the table and on exactly one list, `proved` when
- * its proof is PEER_PROVED, else `others`; both lists are in the order in which
- * their peers were last heard from (or were made, when never heard).
+ * Invariants: every peer is in the table and on exactly one list, `kept` (at
+ * most max_kept of them, less than the table holds) or `others`. Both are in
+ * the order in which their peers were last heard from (or were made, when never
+ * heard; a change of settings puts whom it moves to the end). So whenever the
+ * table is full there is one of the others that can go.
  */
 #include "gwd/peers.h"
 
@@ -13,18 +15,23 @@
 
 struct node {
 	struct peer peer;
+	bool kept; /* the list that it is on */
 	TAILQ_ENTRY(node) link;
 };
 
 TAILQ_HEAD(node_list, node);
 
 struct peers {
-	struct table table;		 /* struct node, by peer.addr */
-	struct node_list proved, others; /* owned; the oldest first */
+	struct table table;	       /* struct node, by peer.addr */
+	struct node_list kept, others; /* owned; the oldest first */
+	size_t n_kept, max_kept;
 	size_t n_proved;
 	uint16_t default_port;
+	const struct peer_confs *confs;
 	struct peers_stats stats;
 };
+
+static const struct peer_confs nothing_set;
 
 struct peers *
 peers_new(size_t max, uint16_t default_port)
@@ -35,38 +42,29 @@ peers_new(size_t max, uint16_t default_port)
 		return NULL;
 	table_init(&p->table, offsetof(struct node, peer.addr),
 		sizeof(struct addr), max);
-	TAILQ_INIT(&p->proved);
+	TAILQ_INIT(&p->kept);
 	TAILQ_INIT(&p->others);
+	p->max_kept = max - max / PEERS_OTHERS_PART - 1;
 	p->default_port = default_port;
+	p->confs = &nothing_set;
 	return p;
 }
 
 static void
 unlink_node(struct peers *p, struct node *n)
 {
-	if (n->peer.proof == PEER_PROVED) {
-		TAILQ_REMOVE(&p->proved, n, link);
-		p->n_proved--;
-	} else {
-		TAILQ_REMOVE(&p->others, n, link);
-	}
-}
-
-static void
-link_node(struct peers *p, struct node *n)
-{
-	if (n->peer.proof == PEER_PROVED) {
-		TAILQ_INSERT_TAIL(&p->proved, n, link);
-		p->n_proved++;
-	} else {
-		TAILQ_INSERT_TAIL(&p->others, n, link);
-	}
+	TAILQ_REMOVE(n->kept ? &p->kept : &p->others, n, link);
+	p->n_kept -= n->kept;
 }
 
 static void
 drop_node(struct peers *p, struct node *n)
 {
 	unlink_node(p, n);
+	if (n->peer.proof == PEER_PROVED) {
+		p->n_proved--;
+		p->stats.version++;
+	}
 	(void)table_del(&p->table, &n->peer.addr);
 	free(n);
 }
@@ -78,7 +76,7 @@ peers_free(struct peers *p)
 
 	if (!p)
 		return;
-	while ((n = TAILQ_FIRST(&p->proved)) || (n = TAILQ_FIRST(&p->others)))
+	while ((n = TAILQ_FIRST(&p->kept)) || (n = TAILQ_FIRST(&p->others)))
 		drop_node(p, n);
 	table_fini(&p->table);
 	free(p);
@@ -90,118 +88,193 @@ peers_set_default_port(struct peers *p, uint16_t port)
 	p->default_port = port;
 }
 
-/* False: nobody may go. */
-static bool
-make_room(struct peers *p, bool even_proved)
+static void
+evict(struct peers *p, struct node *n)
 {
-	struct node *n = TAILQ_FIRST(&p->others);
-
-	if (p->table.n < p->table.max)
-		return true;
-	if (!n && even_proved)
-		n = TAILQ_FIRST(&p->proved);
-	if (!n)
-		return false;
 	p->stats.evicted++;
 	if (n->peer.proof == PEER_PROVED)
 		p->stats.evicted_proved++;
 	drop_node(p, n);
+}
+
+static bool
+is_to_be_kept(const struct peers *p, const struct peer *peer)
+{
+	return peer->proof == PEER_PROVED ||
+	       peer_confs_get(p->confs, &peer->addr) != &p->confs->others;
+}
+
+/* False: all are in use. */
+static bool
+has_room_to_keep(struct peers *p, uint64_t now_ms)
+{
+	struct node *oldest = TAILQ_FIRST(&p->kept);
+
+	if (p->n_kept < p->max_kept)
+		return true;
+	if (!oldest ||
+		(oldest->peer.heard_ms &&
+			now_ms - oldest->peer.heard_ms < PEERS_IN_USE_MS))
+		return false;
+	evict(p, oldest);
 	return true;
 }
 
-static struct node *
-add(struct peers *p, const struct addr *addr, bool heard, uint64_t now_ms)
+/* At the end of the list where it belongs; n is on none. */
+static void
+link_node(struct peers *p, struct node *n, uint64_t now_ms)
 {
-	struct node *n;
+	n->kept = is_to_be_kept(p, &n->peer) && has_room_to_keep(p, now_ms);
+	TAILQ_INSERT_TAIL(n->kept ? &p->kept : &p->others, n, link);
+	p->n_kept += n->kept;
+}
 
-	if (!make_room(p, heard))
-		return NULL;
-	n = calloc(1, sizeof(*n));
+static void
+move_node(struct peers *p, struct node *n, uint64_t now_ms)
+{
+	unlink_node(p, n);
+	link_node(p, n, now_ms);
+}
+
+void
+peers_configure(
+	struct peers *p, const struct peer_confs *confs, uint64_t now_ms)
+{
+	struct node *n, *next;
+
+	p->confs = confs;
+	for (n = TAILQ_FIRST(&p->kept); n; n = next) {
+		next = TAILQ_NEXT(n, link);
+		if (!peer_confs_allow(confs, &n->peer.addr))
+			drop_node(p, n);
+		else if (!is_to_be_kept(p, &n->peer))
+			move_node(p, n, now_ms);
+	}
+	for (n = TAILQ_FIRST(&p->others); n; n = next) {
+		next = TAILQ_NEXT(n, link);
+		if (!peer_confs_allow(confs, &n->peer.addr))
+			drop_node(p, n);
+		else if (is_to_be_kept(p, &n->peer) &&
+			 has_room_to_keep(p, now_ms))
+			move_node(p, n, now_ms);
+	}
+}
+
+static struct node *
+add(struct peers *p, const struct addr *addr, uint64_t now_ms)
+{
+	struct node *n = calloc(1, sizeof(*n));
+
 	if (!n)
 		return NULL;
+	if (p->table.n >= p->table.max)
+		evict(p, TAILQ_FIRST(&p->others));
 	n->peer.addr = *addr;
 	n->peer.since_ms = now_ms;
 	if (table_put(&p->table, n)) {
 		free(n);
 		return NULL;
 	}
-	link_node(p, n);
+	link_node(p, n, now_ms);
 	return n;
 }
 
-static void
+/* --- learning ----------------------------------------------------------- */
+
+static bool
+is_fresh(uint64_t at_ms, uint64_t now_ms)
+{
+	return at_ms && now_ms - at_ms < PEERS_PORT_SILENT_MS;
+}
+
+/* False: it is not from the port that is in use. */
+static bool
 learn_port(struct peers *p, struct peer *peer, uint16_t port, uint64_t now_ms)
 {
-	if (peer->port != port && peer->port &&
-		now_ms - peer->port_heard_ms < PEERS_PORT_SILENT_MS) {
+	uint16_t pinned = peer_confs_get(p->confs, &peer->addr)->port;
+	bool known = peer->port == port;
+
+	if (pinned ? port != pinned
+		   : !known && peer->port &&
+				is_fresh(peer->port_heard_ms, now_ms)) {
 		peer->other_port++;
 		p->stats.port_refusals++;
-		return;
+		return false;
 	}
-	if (peer->port && peer->port != port)
-		p->stats.port_changes++;
+	if (!known) {
+		p->stats.port_changes += peer->port != 0;
+		p->stats.version++;
+	}
 	peer->port = port;
 	peer->port_heard_ms = now_ms;
+	return true;
+}
+
+static void
+learn_to(struct peers *p, struct peer *peer, const struct addr *to,
+	uint64_t now_ms)
+{
+	bool known = addr_eq(&peer->to, to);
+
+	if (!known && is_fresh(peer->to_heard_ms, now_ms))
+		return;
+	if (!known)
+		p->stats.version++;
+	peer->to = *to;
+	peer->to_heard_ms = now_ms;
+}
+
+static void
+prove(struct peers *p, struct peer *peer)
+{
+	if (peer->proof == PEER_PROVED)
+		return;
+	peer->proof = PEER_PROVED;
+	p->n_proved++;
+	p->stats.version++;
 }
 
 void
-peers_heard(struct peers *p, const struct addr *addr, uint16_t port, size_t len,
-	uint64_t now_ms)
+peers_heard(struct peers *p, const struct endpoint *from, const struct addr *to,
+	size_t len, uint64_t now_ms)
 {
-	struct node *n = table_get(&p->table, addr);
+	struct node *n = table_get(&p->table, &from->addr);
 
 	if (!n)
-		n = add(p, addr, true, now_ms);
+		n = add(p, &from->addr, now_ms);
 	if (!n)
 		return;
 	unlink_node(p, n);
 	if (n->peer.proof == PEER_SENT_TO)
 		n->peer.proof = PEER_HEARD;
 	else if (n->peer.proof == PEER_ANSWERED)
-		n->peer.proof = PEER_PROVED;
-	link_node(p, n);
+		prove(p, &n->peer);
 	n->peer.heard_ms = now_ms;
+	link_node(p, n, now_ms);
 	n->peer.in_packets++;
 	n->peer.in_bytes += len;
-	learn_port(p, &n->peer, port, now_ms);
+	if (learn_port(p, &n->peer, from->port, now_ms) && to)
+		learn_to(p, &n->peer, to, now_ms);
 }
 
-static uint16_t
-port_of(const struct peers *p, const struct node *n)
+void
+peers_restore(struct peers *p, const struct endpoint *from,
+	const struct addr *to, uint64_t heard_ms, uint64_t now_ms)
 {
-	return n && n->peer.port ? n->peer.port : p->default_port;
-}
+	struct node *n;
 
-uint16_t
-peers_sent(
-	struct peers *p, const struct addr *addr, size_t len, uint64_t now_ms)
-{
-	struct node *n = table_get(&p->table, addr);
-
+	if (table_get(&p->table, &from->addr) ||
+		!peer_confs_allow(p->confs, &from->addr))
+		return;
+	n = add(p, &from->addr, now_ms);
 	if (!n)
-		n = add(p, addr, false, now_ms);
-	if (n) {
-		n->peer.out_packets++;
-		n->peer.out_bytes += len;
-		if (n->peer.proof == PEER_HEARD)
-			n->peer.proof = PEER_ANSWERED;
-	}
-	return port_of(p, n);
-}
-
-uint16_t
-peers_answer(struct peers *p, const struct addr *addr, size_t len)
-{
-	struct node *n = table_get(&p->table, addr);
-
-	if (!n)
-		return 0;
-	if (n->peer.proof != PEER_PROVED) {
-		if (n->peer.in_bytes - n->peer.answered_bytes < len)
-			return 0;
-		n->peer.answered_bytes += len;
-	}
-	return port_of(p, n);
+		return;
+	unlink_node(p, n);
+	prove(p, &n->peer);
+	n->peer.port = from->port;
+	n->peer.to = *to;
+	n->peer.heard_ms = heard_ms;
+	link_node(p, n, now_ms);
 }
 
 void
@@ -216,6 +289,86 @@ peers_error(
 	n->peer.error = error;
 	n->peer.error_ms = now_ms;
 }
+
+/* --- sending ------------------------------------------------------------ */
+
+static struct peer_way
+way_of(const struct peers *p, const struct addr *addr, const struct node *n)
+{
+	struct peer_way way = {.port = peer_confs_get(p->confs, addr)->port};
+
+	if (!way.port)
+		way.port = n && n->peer.port ? n->peer.port : p->default_port;
+	if (n)
+		way.src = n->peer.to;
+	return way;
+}
+
+static void
+count_sent(struct peer *peer, size_t len, uint64_t now_ms)
+{
+	peer->sent_ms = now_ms;
+	peer->out_packets++;
+	peer->out_bytes += len;
+	if (peer->proof == PEER_HEARD)
+		peer->proof = PEER_ANSWERED;
+}
+
+struct peer_way
+peers_sent(
+	struct peers *p, const struct addr *addr, size_t len, uint64_t now_ms)
+{
+	struct node *n = table_get(&p->table, addr);
+
+	if (!n)
+		n = add(p, addr, now_ms);
+	if (n) {
+		count_sent(&n->peer, len, now_ms);
+		n->peer.used_ms = now_ms;
+	}
+	return way_of(p, addr, n);
+}
+
+struct peer_way
+peers_kept_alive(
+	struct peers *p, const struct addr *addr, size_t len, uint64_t now_ms)
+{
+	struct node *n = table_get(&p->table, addr);
+
+	if (!n)
+		n = add(p, addr, now_ms);
+	if (n)
+		count_sent(&n->peer, len, now_ms);
+	return way_of(p, addr, n);
+}
+
+size_t
+peers_allowance(const struct peers *p, const struct addr *addr)
+{
+	const struct node *n = table_get(&p->table, addr);
+
+	if (!n)
+		return 0;
+	if (n->peer.proof == PEER_PROVED)
+		return SIZE_MAX;
+	return (size_t)(n->peer.in_bytes - n->peer.answered_bytes);
+}
+
+struct peer_way
+peers_answer(
+	struct peers *p, const struct addr *addr, size_t len, uint64_t now_ms)
+{
+	struct node *n = table_get(&p->table, addr);
+
+	if (peers_allowance(p, addr) < len || !n)
+		return (struct peer_way){0};
+	if (n->peer.proof != PEER_PROVED)
+		n->peer.answered_bytes += len;
+	n->peer.sent_ms = now_ms;
+	return way_of(p, addr, n);
+}
+
+/* --- looking ------------------------------------------------------------ */
 
 const struct peer *
 peers_get(const struct peers *p, const struct addr *addr)

@@ -89,7 +89,7 @@ detach(struct pending *p, struct waiting *w)
 	w->query->n--;
 	w->query = NULL;
 	p->packets--;
-	p->bytes -= w->len;
+	p->bytes -= w->in.len;
 }
 
 static void
@@ -176,9 +176,9 @@ new_waiting(const struct packet_in *in, const struct packet_out *out)
 
 	if (!w)
 		return NULL;
-	w->from = in->from;
+	w->in = *in;
+	w->in.p = w->p;
 	w->drop = out->drop;
-	w->len = in->len;
 	memcpy(w->p, in->p, in->len);
 	return w;
 }
@@ -210,7 +210,7 @@ pending_add(struct pending *p, const struct packet_in *in,
 	TAILQ_INSERT_TAIL(&p->all, w, in_all);
 	query->n++;
 	p->packets++;
-	p->bytes += w->len;
+	p->bytes += w->in.len;
 	return known ? PENDING_WAITS : PENDING_ASK;
 }
 

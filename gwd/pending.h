@@ -41,10 +41,9 @@ struct waiting {
 	TAILQ_ENTRY(waiting) in_all;
 	struct query *query; /* what it waits for; NULL once taken */
 	uint64_t until_ms;
-	struct addr from; /* datagram: who sent it; version 0: local packet */
-	unsigned asked;	  /* 1 << ASK_*: what it has waited for by now */
-	enum drop drop;	  /* what it is dropped for when the answer is no */
-	size_t len;
+	struct packet_in in; /* of p; from: version 0 for a local packet */
+	unsigned asked;	     /* 1 << ASK_*: what it has waited for by now */
+	enum drop drop;	     /* what it is dropped for when the answer is no */
 	uint8_t p[];
 };
 
@@ -67,8 +66,8 @@ struct pending *pending_new(void) MUSTCHECK;
 /* Frees the packets too. */
 void pending_free(struct pending *p);
 
-/* Copies the packet in (and in->from for a datagram; version 0 for a local
- * packet); out says what it waits for. asked: what it has waited for before. */
+/* Copies the packet in (in->from: version 0 for a local packet); out says what
+ * it waits for. asked: what it has waited for before. */
 enum pending_result pending_add(struct pending *p, const struct packet_in *in,
 	const struct packet_out *out, unsigned asked,
 	uint64_t now_ms) MUSTCHECK;

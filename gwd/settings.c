@@ -196,6 +196,7 @@ settings_peers(const struct gwd_conf *c, struct peer_confs *peers, char *why,
 		.allow = &c->allow_peers,
 		.deny = &c->deny_peers,
 		.ver = common_format(&c->common).tunnel_ver,
+		.dscp = (uint8_t)c->dscp,
 		.keep_alive_s = (uint32_t)c->keep_alive_s,
 	};
 

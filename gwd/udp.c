@@ -38,18 +38,69 @@ set_buffers(int fd)
 		log_warn_errno(errno, "tunnel socket: small send buffer");
 }
 
+struct option {
+	int level, name, value;
+};
+
 static int
-prepare(int fd, uint8_t ver)
+set_options(int fd, uint8_t ver)
+{
+	static const struct option options[2][3] = {
+		{{IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE},
+			{IPPROTO_IP, IP_PKTINFO, 1},
+			{IPPROTO_IP, IP_RECVTOS, 1}},
+		{{IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE},
+			{IPPROTO_IPV6, IPV6_RECVPKTINFO, 1},
+			{IPPROTO_IPV6, IPV6_RECVTCLASS, 1}},
+	};
+	const struct option *o = options[ver == 6];
+	size_t i;
+	int err = 0;
+
+	for (i = 0; !err && i < ARRAY_LEN(options[0]); i++)
+		err = set_int(fd, o[i].level, o[i].name, o[i].value);
+	return err;
+}
+
+static int
+set_mark(int fd, uint32_t mark)
+{
+	int err;
+
+	if (!mark || !setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
+		return 0;
+	err = errno;
+	log_err_errno(err, "mark %u: not set on the tunnel socket", mark);
+	return -err;
+}
+
+static int
+set_device(int fd, const char *device)
+{
+	int err;
+
+	if (!device || !setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device,
+			       (socklen_t)strlen(device)))
+		return 0;
+	err = errno;
+	log_err_errno(
+		err, "device %s: the tunnel socket is not bound to it", device);
+	return -err;
+}
+
+static int
+prepare(const struct udp_config *cfg, int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 	int err;
 
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
-	err = ver == 4 ? set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER,
-				 IP_PMTUDISC_PROBE)
-		       : set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-				 IPV6_PMTUDISC_PROBE);
+	err = set_options(fd, cfg->bind.ver);
+	if (!err)
+		err = set_mark(fd, cfg->mark);
+	if (!err)
+		err = set_device(fd, cfg->device);
 	if (!err)
 		set_buffers(fd);
 	return err;
@@ -69,17 +120,17 @@ bind_to(int fd, const struct addr *addr, uint16_t port)
 }
 
 int
-udp_open(const struct addr *addr, uint16_t port, int *out)
+udp_open(const struct udp_config *cfg, int *out)
 {
 	char text[ENDPOINT_TEXT_MAX];
-	struct endpoint e = {*addr, port};
+	struct endpoint e = {cfg->bind, cfg->port};
 	int fd, err;
 
-	fd = socket(addr->ver == 4 ? AF_INET : AF_INET6,
+	fd = socket(cfg->bind.ver == 4 ? AF_INET : AF_INET6,
 		SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	err = fd < 0 ? -errno : prepare(fd, addr->ver);
+	err = fd < 0 ? -errno : prepare(cfg, fd);
 	if (!err)
-		err = bind_to(fd, addr, port);
+		err = bind_to(fd, &cfg->bind, cfg->port);
 	if (err) {
 		log_err_errno(-err, "tunnel socket %s: can't be opened",
 			endpoint_format(&e, text));
@@ -92,10 +143,11 @@ udp_open(const struct addr *addr, uint16_t port, int *out)
 }
 
 int
-udp_adopt(int fd, uint8_t ver)
+udp_adopt(const struct udp_config *cfg, int fd)
 {
 	int domain = 0, type = 0, err;
 	socklen_t len = sizeof(int);
+	uint8_t ver = cfg->bind.ver;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) ||
 		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
@@ -106,23 +158,60 @@ udp_adopt(int fd, uint8_t ver)
 			ver);
 		return -EPROTOTYPE;
 	}
-	err = prepare(fd, ver);
+	err = prepare(cfg, fd);
 	if (err)
 		log_err_errno(-err, "tunnel socket: can't be prepared");
 	return err;
 }
 
+/* --- receiving ---------------------------------------------------------- */
+
+union control {
+	char buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+		 CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+/* CMSG_DATA() is not aligned for what is in it. */
+static void
+read_control(const struct cmsghdr *cm, struct udp_from *from)
+{
+	struct in6_pktinfo info6;
+	struct in_pktinfo info;
+	int value;
+
+	if (cm->cmsg_level == IPPROTO_IP && cm->cmsg_type == IP_PKTINFO) {
+		memcpy(&info, CMSG_DATA(cm), sizeof(info));
+		/* that of the interface for what was sent to many */
+		from->to = addr_from_bytes(4, &info.ipi_spec_dst);
+	} else if (cm->cmsg_level == IPPROTO_IP && cm->cmsg_type == IP_TOS) {
+		memcpy(&from->tos, CMSG_DATA(cm), sizeof(from->tos));
+	} else if (cm->cmsg_level == IPPROTO_IPV6 &&
+		   cm->cmsg_type == IPV6_PKTINFO) {
+		memcpy(&info6, CMSG_DATA(cm), sizeof(info6));
+		from->to = addr_from_bytes(6, &info6.ipi6_addr);
+	} else if (cm->cmsg_level == IPPROTO_IPV6 &&
+		   cm->cmsg_type == IPV6_TCLASS) {
+		memcpy(&value, CMSG_DATA(cm), sizeof(value));
+		from->tos = (uint8_t)value;
+	}
+}
+
 ssize_t
-udp_recv(int fd, uint8_t *buf, size_t size, struct endpoint *from)
+udp_recv(int fd, uint8_t *buf, size_t size, struct udp_from *from)
 {
 	struct sockaddr_storage ss;
 	struct iovec iov = {.iov_base = buf, .iov_len = size};
+	union control control;
 	struct msghdr mh = {
 		.msg_name = &ss,
 		.msg_namelen = sizeof(ss),
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
 	};
+	struct cmsghdr *cm;
 	ssize_t n;
 
 	do
@@ -132,26 +221,103 @@ udp_recv(int fd, uint8_t *buf, size_t size, struct endpoint *from)
 		return -errno;
 	if (mh.msg_flags & MSG_TRUNC)
 		return -EMSGSIZE;
+	*from = (struct udp_from){0};
 	if (!endpoint_from_sockaddr(
-		    from, (const struct sockaddr *)&ss, mh.msg_namelen))
+		    &from->from, (const struct sockaddr *)&ss, mh.msg_namelen))
 		return -EAFNOSUPPORT;
+	for (cm = CMSG_FIRSTHDR(&mh); cm; cm = CMSG_NXTHDR(&mh, cm))
+		read_control(cm, from);
 	return n;
 }
 
-int
-udp_send(int fd, const uint8_t *pkt, size_t len, const struct addr *to,
-	uint16_t port)
+/* --- sending ------------------------------------------------------------ */
+
+static void
+add_control(
+	struct msghdr *mh, int level, int type, const void *data, size_t len)
 {
-	struct sockaddr_storage ss;
-	socklen_t sa_len;
+	const struct cmsghdr cm = {.cmsg_len = CMSG_LEN(len),
+		.cmsg_level = level,
+		.cmsg_type = type};
+	char *end = mh->msg_control;
+
+	end += mh->msg_controllen;
+	memcpy(end, &cm, sizeof(cm));
+	memcpy(end + CMSG_LEN(0), data, len);
+	mh->msg_controllen += CMSG_SPACE(len);
+}
+
+static void
+add_source(struct msghdr *mh, const struct addr *src)
+{
+	struct in6_pktinfo info6 = {0};
+	struct in_pktinfo info = {0};
+
+	if (src->ver == 4) {
+		memcpy(&info.ipi_spec_dst, src->b, addr_len(4));
+		add_control(mh, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	} else if (src->ver == 6) {
+		memcpy(&info6.ipi6_addr, src->b, addr_len(6));
+		add_control(
+			mh, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
+	}
+}
+
+static void
+add_tos(struct msghdr *mh, uint8_t ver, uint8_t tos)
+{
+	int value = tos;
+
+	if (tos && ver == 4)
+		add_control(mh, IPPROTO_IP, IP_TOS, &value, sizeof(value));
+	else if (tos)
+		add_control(
+			mh, IPPROTO_IPV6, IPV6_TCLASS, &value, sizeof(value));
+}
+
+static int
+send_message(int fd, const struct msghdr *mh)
+{
 	ssize_t n;
 
-	addr_to_sockaddr(to, port, &ss, &sa_len);
 	do
-		n = sendto(fd, pkt, len, MSG_NOSIGNAL,
-			(const struct sockaddr *)&ss, sa_len);
+		n = sendmsg(fd, mh, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
+}
+
+/* The kernels' words for a source that is not (any more) ours. */
+static bool
+is_no_source(int err)
+{
+	return err == -EINVAL || err == -EADDRNOTAVAIL || err == -ENETUNREACH;
+}
+
+int
+udp_send(int fd, const uint8_t *pkt, size_t len, const struct udp_to *to)
+{
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)pkt, .iov_len = len};
+	union control control = {0};
+	struct sockaddr_storage ss;
+	struct msghdr mh = {
+		.msg_name = &ss,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+	};
+	size_t plain;
+	int err;
+
+	addr_to_sockaddr(&to->addr, to->port, &ss, &mh.msg_namelen);
+	add_tos(&mh, to->addr.ver, to->tos);
+	plain = mh.msg_controllen;
+	add_source(&mh, &to->src);
+	err = send_message(fd, &mh);
+	if (to->src.ver && is_no_source(err)) {
+		mh.msg_controllen = plain;
+		err = send_message(fd, &mh);
+	}
+	return err;
 }
 
 int
@@ -174,5 +340,5 @@ raw_send(int fd, const uint8_t *pkt, size_t len)
 	counters_addrs(pkt, len, &src, &dst);
 	if (dst.ver != 4)
 		return -EINVAL;
-	return udp_send(fd, pkt, len, &dst, 0);
+	return udp_send(fd, pkt, len, &(struct udp_to){.addr = dst});
 }

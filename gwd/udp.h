@@ -12,22 +12,44 @@
 #include "libipref/addr.h"
 #include "libipref/base.h"
 
-/* The tunnel socket, bound to this address (zeros: all) and port, non-blocking,
- * never fragmenting by itself (path-MTU discovery in probe mode). *fd is the
- * caller's. 0 or -errno, logged. */
-int udp_open(const struct addr *bind, uint16_t port, int *fd) MUSTCHECK;
-/* The same for a socket that was bound by somebody else (socket activation):
- * checks that it is a UDP socket of this IP version and prepares it. 0 or
- * -errno, logged. fd stays the caller's. */
-int udp_adopt(int fd, uint8_t ver) MUSTCHECK;
+struct udp_config {
+	struct addr bind;   /* zeros: all addresses of its version */
+	uint16_t port;	    /* 0: any */
+	uint32_t mark;	    /* firewall mark; 0: none */
+	const char *device; /* the only interface; NULL: any */
+};
 
-/* The next datagram: its length, from whom in *from; a longer one than size is
- * -EMSGSIZE, and lost. -EAGAIN: none waits; -errno. */
+/* A datagram as it came, but for its bytes. */
+struct udp_from {
+	struct endpoint from;
+	struct addr to; /* which of our addresses it was sent to */
+	uint8_t tos;	/* DSCP and ECN of its IP header */
+};
+
+/* How one goes out. */
+struct udp_to {
+	struct addr addr;
+	uint16_t port;
+	struct addr src; /* which of our addresses; version 0, and one that we
+			  * don't have any more: the kernel's choice */
+	uint8_t tos;
+};
+
+/* The tunnel socket, bound, non-blocking, never fragmenting by itself (path-MTU
+ * discovery in probe mode). *fd is the caller's. 0 or -errno, logged. */
+int udp_open(const struct udp_config *cfg, int *fd) MUSTCHECK;
+/* The same for a socket that was bound by somebody else (socket activation):
+ * checks that it is a UDP socket of bind's version and prepares it. 0 or
+ * -errno, logged. fd stays the caller's. */
+int udp_adopt(const struct udp_config *cfg, int fd) MUSTCHECK;
+
+/* The next datagram: its length, and what else there is to it in *from; a
+ * longer one than size is -EMSGSIZE, and lost. -EAGAIN: none waits; -errno. */
 ssize_t udp_recv(
-	int fd, uint8_t *buf, size_t size, struct endpoint *from) MUSTCHECK;
+	int fd, uint8_t *buf, size_t size, struct udp_from *from) MUSTCHECK;
 /* 0, or -errno: the datagram is lost then. */
-int udp_send(int fd, const uint8_t *pkt, size_t len, const struct addr *to,
-	uint16_t port) MUSTCHECK;
+int udp_send(int fd, const uint8_t *pkt, size_t len,
+	const struct udp_to *to) MUSTCHECK;
 
 /* A raw IPv4 socket that sends whole packets; *fd is the caller's. 0 or
  * -errno. */

@@ -91,21 +91,23 @@ run_out(struct worker *w, struct job *j)
 	encap(w->cfg.set, w->cfg.maps, &j->in, &out);
 	if (out.drop)
 		refuse(w, j, &out);
+	else if (!peer_confs_allow(w->cfg.confs, &out.peer))
+		send_denied(w, j);
 	else
 		send_tunnel(w, j, &out);
 }
 
-/* port 0: a packet that waited; its sender was noted when it came. */
+/* from NULL: a packet that waited; its sender was noted when it came. */
 static void
-run_in(struct worker *w, struct job *j, uint16_t port)
+run_in(struct worker *w, struct job *j, const struct udp_from *from)
 {
 	struct packet_out out = {.p = w->out, .size = sizeof(w->out)};
 
 	j->in.number = w->number++;
 	decap(w->cfg.set, w->cfg.maps, &j->in, &out);
-	if (out.peer_ok && port)
-		peers_heard(
-			w->cfg.peers, &j->in.from, port, j->in.len, w->now_ms);
+	if (out.peer_ok && from)
+		peers_heard(w->cfg.peers, &from->from, &from->to, j->in.len,
+			w->now_ms);
 	if (out.drop)
 		refuse(w, j, &out);
 	else if (send_local(w, &out))
@@ -114,18 +116,37 @@ run_in(struct worker *w, struct job *j, uint16_t port)
 		job_pass(w, j, &out);
 }
 
+/* Of len bytes, in w->in. */
+static void
+run_datagram(struct worker *w, size_t len, const struct udp_from *from)
+{
+	const struct addr *peer = &from->from.addr;
+	struct job j = {
+		.way = WAY_IN,
+		.in = {.p = w->in, .len = len, .from = *peer},
+	};
+
+	if (!peer_confs_allow(w->cfg.confs, peer)) {
+		job_drop(w, &j, DROP_PEER_DENIED);
+		return;
+	}
+	if (peer_confs_get(w->cfg.confs, peer)->tos)
+		j.in.tos = from->tos;
+	run_in(w, &j, from);
+}
+
 void
 worker_again(struct worker *w, const struct waiting *p)
 {
 	struct job j = {
-		.way = p->from.ver ? WAY_IN : WAY_OUT,
-		.in = {.p = p->p, .len = p->len, .from = p->from},
+		.way = p->in.from.ver ? WAY_IN : WAY_OUT,
+		.in = p->in,
 		.asked = p->asked,
 	};
 
 	w->now_ms = now_ms();
 	if (j.way == WAY_IN)
-		run_in(w, &j, 0);
+		run_in(w, &j, NULL);
 	else
 		run_out(w, &j);
 }
@@ -134,8 +155,8 @@ void
 worker_drop(struct worker *w, const struct waiting *p, enum drop drop)
 {
 	const struct job j = {
-		.way = p->from.ver ? WAY_IN : WAY_OUT,
-		.in = {.p = p->p, .len = p->len, .from = p->from},
+		.way = p->in.from.ver ? WAY_IN : WAY_OUT,
+		.in = p->in,
 	};
 
 	w->now_ms = now_ms();
@@ -185,24 +206,19 @@ static void
 on_udp(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
-	struct endpoint from;
+	struct udp_from from;
 	ssize_t n;
 	int i;
 
 	(void)what;
 	w->now_ms = now_ms();
 	for (i = 0; i < BATCH; i++) {
-		struct job j = {.way = WAY_IN};
-
 		n = udp_recv(fd, w->in, sizeof(w->in), &from);
 		if (n < 0 && read_failed(w, "tunnel socket", n))
 			return;
 		if (n < 0)
 			continue;
-		j.in.p = w->in;
-		j.in.len = (size_t)n;
-		j.in.from = from.addr;
-		run_in(w, &j, from.port);
+		run_datagram(w, (size_t)n, &from);
 	}
 }
 

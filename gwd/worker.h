@@ -29,6 +29,7 @@ struct worker_config {
 	const struct gw_settings *set;
 	struct maps *maps;
 	struct peers *peers;
+	const struct peer_confs *confs;
 	struct limit *limit;
 	struct paths *paths; /* to peers, outside the tunnel */
 	struct paths *hosts; /* to local hosts; used for IPv6 */

@@ -43,6 +43,9 @@ void job_pass(
  * is told; this ends the job. */
 void send_tunnel(
 	struct worker *w, const struct job *j, const struct packet_out *out);
+/* The peer of a local packet is denied: its sender is told; this ends the
+ * job. */
+void send_denied(struct worker *w, const struct job *j);
 /* 0 or -errno: the packet is lost. */
 int send_local(struct worker *w, const struct packet_out *out) MUSTCHECK;
 /* An ICMP error of ours about a packet that was dropped; bounded in number, and

@@ -7,6 +7,7 @@
 
 #include "gwd/first_hop.h"
 #include "gwd/frag.h"
+#include "gwd/icmp.h"
 #include "gwd/tun.h"
 #include "gwd/udp.h"
 #include "gwd/worker_impl.h"
@@ -16,12 +17,28 @@
 #define HOPS_PER_SECOND 1000 /* most questions to the kernel's routes */
 
 static int
-send_peer(struct worker *w, const struct addr *peer, const uint8_t *pkt,
+send_way(struct worker *w, const struct addr *peer, const struct peer_way *way,
+	uint8_t tos, const uint8_t *pkt, size_t len)
+{
+	const struct udp_to to = {
+		.addr = *peer,
+		.port = way->port,
+		.src = way->src,
+		.tos = peer_confs_tos(w->cfg.confs, peer, tos),
+	};
+
+	return udp_send(w->cfg.udp_fd, pkt, len, &to);
+}
+
+/* pkt: the packet in out, or a piece of it. */
+static int
+send_peer(struct worker *w, const struct packet_out *out, const uint8_t *pkt,
 	size_t len)
 {
-	uint16_t port = peers_sent(w->cfg.peers, peer, len, w->now_ms);
+	struct peer_way way =
+		peers_sent(w->cfg.peers, &out->peer, len, w->now_ms);
 
-	return udp_send(w->cfg.udp_fd, pkt, len, peer, port);
+	return send_way(w, &out->peer, &way, out->tos, pkt, len);
 }
 
 int
@@ -37,7 +54,7 @@ send_reply(struct worker *w, const struct job *j, const struct packet_out *out)
 {
 	bool to_peer = out->reply == REPLY_PEER;
 	struct addr src, dst = out->peer;
-	uint16_t port = 0;
+	struct peer_way way;
 	int err;
 
 	if (!to_peer)
@@ -47,12 +64,12 @@ send_reply(struct worker *w, const struct job *j, const struct packet_out *out)
 		return;
 	}
 	if (to_peer) {
-		port = peers_answer(w->cfg.peers, &dst, out->len);
-		if (!port) {
+		way = peers_answer(w->cfg.peers, &dst, out->len, w->now_ms);
+		if (!way.port) {
 			job_drop(w, j, DROP_ICMP_LIMITED);
 			return;
 		}
-		err = udp_send(w->cfg.udp_fd, out->p, out->len, &dst, port);
+		err = send_way(w, &dst, &way, 0, out->p, out->len);
 	} else {
 		err = send_local(w, out);
 	}
@@ -89,7 +106,7 @@ send_pieces(struct worker *w, const struct packet_out *out, size_t room)
 
 	while (!err && (n = frag_piece(out->p, out->len, room, ident, &off,
 				w->piece, sizeof(w->piece)))) {
-		err = send_peer(w, &out->peer, w->piece, n);
+		err = send_peer(w, out, w->piece, n);
 		pieces++;
 	}
 	if (!pieces)
@@ -143,6 +160,21 @@ send_path_mtu(struct worker *w, const struct addr *peer)
 }
 
 void
+send_denied(struct worker *w, const struct job *j)
+{
+	struct packet_out r = {.p = w->piece, .size = sizeof(w->piece)};
+	struct packet p;
+
+	job_drop(w, j, DROP_PEER_DENIED);
+	if (packet_parse(&p, w->cfg.set->local_ver, j->in.p, j->in.len, false))
+		return;
+	icmp_reply_local(w->cfg.set, &j->in, &p, ICMP_UNREACHABLE,
+		ICMP_UNREACHABLE_ADMIN, 0, &r);
+	if (r.reply)
+		send_reply(w, j, &r);
+}
+
+void
 send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
 {
 	uint32_t mtu = send_path_mtu(w, &out->peer);
@@ -150,7 +182,7 @@ send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
 	int err;
 
 	if (out->len <= room) {
-		err = send_peer(w, &out->peer, out->p, out->len);
+		err = send_peer(w, out, out->p, out->len);
 	} else if (frag_forbidden(out->p)) {
 		too_big(w, j, out, mtu);
 		return;

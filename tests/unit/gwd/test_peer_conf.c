@@ -114,10 +114,11 @@ START_TEST(test_all)
 {
 	const struct peer_conf_lists lists = {
 		.peer = LIST("192.0.2.9 port=9", "192.0.2.1 port=1",
-			"192.0.2.5 keep-alive=0"),
+			"192.0.2.5 keep-alive=0 tos"),
 		.allow = &empty,
 		.deny = &empty,
 		.ver = 4,
+		.dscp = 46,
 		.keep_alive_s = 30,
 	};
 	struct peer_confs c;
@@ -133,6 +134,9 @@ START_TEST(test_all)
 	ck_assert_uint_eq(peer_confs_get(&c, &other)->port, 0);
 	ck_assert_uint_eq(peer_confs_get(&c, &other)->keep_alive_s, 30);
 	ck_assert(peer_confs_allow(&c, &other));
+	ck_assert_uint_eq(peer_confs_tos(&c, &e, 0x13), 0x13);
+	ck_assert_uint_eq(peer_confs_tos(&c, &a, 0x13), 46 << 2);
+	ck_assert_uint_eq(peer_confs_tos(&c, &other, 0x13), 46 << 2);
 	peer_confs_fini(&c);
 }
 END_TEST
@@ -140,11 +144,11 @@ END_TEST
 START_TEST(test_errors_say_where)
 {
 	const struct peer_conf_lists rows[] = {
-		{LIST("192.0.2.1", "192.0.2.2 x"), &empty, &empty, 4, 0},
+		{LIST("192.0.2.1", "192.0.2.2 x"), &empty, &empty, 4, 0, 0},
 		{LIST("192.0.2.1", "192.0.2.3", "192.0.2.1 tos"), &empty,
-			&empty, 4, 0},
-		{&empty, LIST("192.0.2.0/24", "192.0.3.0/16"), &empty, 4, 0},
-		{&empty, &empty, LIST("2001:db8::/32"), 4, 0},
+			&empty, 4, 0, 0},
+		{&empty, LIST("192.0.2.0/24", "192.0.3.0/16"), &empty, 4, 0, 0},
+		{&empty, &empty, LIST("2001:db8::/32"), 4, 0, 0},
 	};
 	static const char *const whys[] = {
 		"peer: 192.0.2.2: \"x\" is none of",
@@ -213,7 +217,7 @@ START_TEST(test_many_nets)
 	char *v[ARRAY_LEN(text)], why[200];
 	struct prefix nets[ARRAY_LEN(text)];
 	const struct conf_list list = {v, ARRAY_LEN(v)};
-	const struct peer_conf_lists lists = {&empty, &empty, &list, 6, 0};
+	const struct peer_conf_lists lists = {&empty, &empty, &list, 6, 0, 0};
 	struct peer_confs c;
 	uint32_t seed = 12345;
 	struct addr a;

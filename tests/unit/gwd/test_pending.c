@@ -94,7 +94,7 @@ START_TEST(test_packet)
 {
 	static const uint8_t bytes[] = {1, 2, 3, 4, 5};
 	const struct packet_in in = {
-		.p = bytes, .len = sizeof(bytes), .from = peer};
+		.p = bytes, .len = sizeof(bytes), .from = peer, .tos = 7};
 	struct packet_out out = {.drop = DROP_EA_REFUSED,
 		.ask = ASK_EA,
 		.addr = peer,
@@ -116,9 +116,10 @@ START_TEST(test_packet)
 	w = TAILQ_FIRST(&list);
 	ck_assert_ptr_nonnull(w);
 	ck_assert_ptr_null(TAILQ_NEXT(w, link));
-	ck_assert_uint_eq(w->len, sizeof(bytes));
-	ck_assert_mem_eq(w->p, bytes, sizeof(bytes));
-	ck_assert(addr_eq(&w->from, &peer));
+	ck_assert_uint_eq(w->in.len, sizeof(bytes));
+	ck_assert_mem_eq(w->in.p, bytes, sizeof(bytes));
+	ck_assert(addr_eq(&w->in.from, &peer));
+	ck_assert_uint_eq(w->in.tos, 7);
 	ck_assert_int_eq(w->drop, DROP_EA_REFUSED);
 	ck_assert_uint_eq(w->asked, 1U << ASK_REF | 1U << ASK_EA);
 	ck_assert_uint_eq(w->until_ms, 500 + PENDING_WAIT_MS);

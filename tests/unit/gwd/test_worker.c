@@ -271,6 +271,60 @@ START_TEST(test_icmp_limit)
 }
 END_TEST
 
+/* Nothing from a denied gateway, nothing to it; hosts are told. */
+START_TEST(test_denied)
+{
+	struct prefix denied = {peer, 32};
+	struct udp_to to = {.addr = {4, {127, 0, 0, 1}}};
+	const uint8_t garbage[4] = {0};
+	struct rig r;
+
+	rig_init(&r, 1500);
+	mapper_listen(&r.mp);
+	follow(&r);
+	r.confs.deny = (struct prefix_set){&denied, 1};
+	host_sends(&r, &listed, &known, 100, false, 'a');
+	host_gets(&r, 3, 13);
+	ck_assert_uint_eq(counted(&r)->drops[DROP_PEER_DENIED], 1);
+	ck_assert(is_empty(r.peer));
+	to.port = port_of(r.udp);
+	ck_assert_int_eq(udp_send(r.peer, garbage, sizeof(garbage), &to), 0);
+	RUN_UNTIL(&r.mp, counted(&r)->drops[DROP_PEER_DENIED] == 2);
+	ck_assert_uint_eq(counted(&r)->drops[DROP_TUNNEL_SHORT], 0);
+	ck_assert_uint_eq(peers_count(r.peers), 0);
+	r.confs.deny.n = 0;
+	host_sends(&r, &listed, &known, 100, false, 'b');
+	peer_gets(&r, 'b');
+	rig_fini(&r);
+}
+END_TEST
+
+static uint8_t
+tos_that_peer_gets(struct rig *r)
+{
+	struct udp_from from;
+	uint8_t p[4096];
+
+	RUN_UNTIL(&r->mp, udp_recv(r->peer, p, sizeof(p), &from) > 0);
+	return from.tos;
+}
+
+/* DSCP and ECN of a host's packet stay inside. */
+START_TEST(test_outer_tos)
+{
+	struct rig r;
+
+	rig_init(&r, 1500);
+	mapper_listen(&r.mp);
+	follow(&r);
+	r.confs.dscp = 10;
+	r.tos = 46 << 2 | 1;
+	host_sends(&r, &listed, &known, 100, false, 'a');
+	ck_assert_uint_eq(tos_that_peer_gets(&r), 10 << 2);
+	rig_fini(&r);
+}
+END_TEST
+
 /* From the tunnel: what makes no sense is counted by reason, with its sender.
  */
 START_TEST(test_garbage)
@@ -289,17 +343,17 @@ START_TEST(test_garbage)
 		/* Zero contexts: as if they were right. */
 		{{0x10, 0x40, 64, 17}, 24, DROP_PEER_NOT_UNICAST},
 	};
-	const struct addr here = {4, {127, 0, 0, 1}};
+	struct udp_to to = {.addr = {4, {127, 0, 0, 1}}};
 	struct rig r;
 	size_t i;
 
 	rig_init(&r, 1500);
+	to.port = port_of(r.udp);
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
 		uint64_t before = counted(&r)->drops[rows[i].drop];
 
-		ck_assert_int_eq(udp_send(r.peer, rows[i].p, rows[i].len, &here,
-					 port_of(r.udp)),
-			0);
+		ck_assert_int_eq(
+			udp_send(r.peer, rows[i].p, rows[i].len, &to), 0);
 		RUN_UNTIL(
 			&r.mp, counted(&r)->drops[rows[i].drop] == before + 1);
 		ck_assert(addr_eq(&counted(&r)->last[rows[i].drop].src, &peer));
@@ -312,4 +366,5 @@ END_TEST
 
 RUN_TESTS("gwd worker", test_passes, test_waits, test_change, test_too_many,
 	test_two_questions, test_refused, test_mapper_restarts, test_time_out,
-	test_queue_full, test_too_big, test_icmp_limit, test_garbage)
+	test_queue_full, test_too_big, test_icmp_limit, test_denied,
+	test_outer_tos, test_garbage)

@@ -33,12 +33,14 @@ struct rig {
 	struct maps *maps;
 	struct peers *peers;
 	struct paths *paths, *hosts;
+	struct peer_confs confs;
 	struct limit limit;
 	struct wait *wait;
 	struct worker *worker;
 	struct feed *feed;
 	uint64_t revision;
-	int lan; /* our end of the TUN device */
+	uint8_t tos; /* of what hosts send */
+	int lan;     /* our end of the TUN device */
 	int tun, udp;
 	int peer; /* the peer's socket */
 };
@@ -75,15 +77,16 @@ port_of(int fd)
 static void
 open_ends(struct rig *r)
 {
-	const struct addr here = {4, {127, 0, 0, 1}};
+	const struct udp_config here = {.bind = {4, {127, 0, 0, 1}}};
+	const struct udp_config there = {.bind = peer};
 	int pair[2];
 
 	ck_assert_int_eq(
 		socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
 	r->lan = pair[0];
 	r->tun = pair[1];
-	ck_assert_int_eq(udp_open(&here, 0, &r->udp), 0);
-	ck_assert_int_eq(udp_open(&peer, 0, &r->peer), 0);
+	ck_assert_int_eq(udp_open(&here, &r->udp), 0);
+	ck_assert_int_eq(udp_open(&there, &r->peer), 0);
 }
 
 static void
@@ -98,6 +101,7 @@ start_worker(struct rig *r)
 		.set = &r->set,
 		.maps = r->maps,
 		.peers = r->peers,
+		.confs = &r->confs,
 		.limit = &r->limit,
 		.paths = r->paths,
 		.hosts = r->hosts,
@@ -237,7 +241,8 @@ host_sends(struct rig *r, const struct addr *src, const struct addr *dst,
 
 	ck_assert_uint_le(len, sizeof(p));
 	wbuf_init(&w, p, sizeof(p));
-	wbuf_be16(&w, 0x4500);
+	wbuf_u8(&w, 0x45);
+	wbuf_u8(&w, r->tos);
 	wbuf_be16(&w, len);
 	wbuf_be16(&w, 0);
 	wbuf_be16(&w, df ? 0x4000 : 0);
