@@ -81,6 +81,12 @@ struct packet_in {
 			   * the whole message, in bytes; 0: not known */
 };
 
+/* What the fragments of an ICMPv6 echo have in common, on the local side. */
+struct echo {
+	struct addr src, dst;
+	uint32_t ident;
+};
+
 struct packet_out {
 	uint8_t *p;  /* the caller's buffer */
 	size_t size; /* its room */
@@ -101,6 +107,10 @@ struct packet_out {
 	 * (0: it did not say). Also with a drop. */
 	struct addr mtu_of;
 	uint32_t mtu;
+	/* ASK_WHOLE: of which echo; and when its last fragment has passed, the
+	 * length of the whole (else 0), see held.h. */
+	struct echo echo;
+	uint32_t whole;
 	bool from_self; /* out is for the local network and its source is
 			 * our own local address: decap, and REPLY_LOCAL of
 			 * either (IPv4 may need a raw socket) */

@@ -22,6 +22,7 @@ struct arrive {
 	struct addr alias; /* without a public address: under which one this
 			    * peer knows us; version 0: it did not say */
 	uint32_t number;   /* for packets that need an identification */
+	uint32_t whole;	   /* length of a fragmented echo, 0: not known */
 	struct wbuf w;
 };
 
@@ -111,9 +112,10 @@ put_quote(struct arrive *a, const struct ipref *i, unsigned level)
 	return put_packet(a, i, &p, level) ? DROP_ICMP_INNER : DROP_NONE;
 }
 
-/* A message that carries a packet. At the last level it loses it. */
+/* A message that carries a packet, in p. At the last level it loses it. */
 static enum drop
-put_error(struct arrive *a, struct icmp *m, unsigned level)
+put_error(struct arrive *a, struct icmp *m, const struct packet *p,
+	unsigned level)
 {
 	size_t len =
 		m->quote_len < ICMP_QUOTE_MAX ? m->quote_len : ICMP_QUOTE_MAX;
@@ -135,14 +137,32 @@ put_error(struct arrive *a, struct icmp *m, unsigned level)
 	start = icmp_begin(&a->w, ver, m);
 	if (!last)
 		drop = put_quote(a, &inner, level + 1);
-	icmp_end(&a->w, start);
+	icmp_end(&a->w, start, p);
 	return drop;
 }
 
-/* A first piece of ICMP. Of a quoted one too short for its header nothing is
- * written. */
+/* An ICMPv6 checksum covers addresses and the length of the whole message. */
 static enum drop
-put_icmp(struct arrive *a, const struct ipref *i, unsigned level)
+put_echo(struct arrive *a, const struct ipref *i, const struct icmp *m,
+	const struct packet *p, unsigned level)
+{
+	size_t whole = i->l4_len;
+
+	if (level == 0 && i->h.mf && packet_icmp_pseudo(p->ver)) {
+		whole = a->whole;
+		if (!whole)
+			return DROP_ECHO_WAITS;
+	}
+	icmp_put_plain(
+		&a->w, m, i->l4, i->l4_len, 0, packet_icmp_sum(p, whole));
+	return DROP_NONE;
+}
+
+/* A first piece of ICMP, in p. Of a quoted one too short for its header nothing
+ * is written. */
+static enum drop
+put_icmp(struct arrive *a, const struct ipref *i, const struct packet *p,
+	unsigned level)
 {
 	struct icmp m;
 
@@ -153,23 +173,36 @@ put_icmp(struct arrive *a, const struct ipref *i, unsigned level)
 	if (m.carries && level == 0 && i->h.mf)
 		return DROP_ICMP_FRAGMENT;
 	if (m.carries)
-		return put_error(a, &m, level);
-	icmp_put_plain(&a->w, &m, i->l4, i->l4_len);
-	return DROP_NONE;
+		return put_error(a, &m, p, level);
+	return put_echo(a, i, &m, p, level);
+}
+
+/* IPv6 hosts take no UDP without checksum. */
+static bool
+needs_sum(const struct arrive *a, const struct ipref *i)
+{
+	return a->set->local_ver == 6 &&
+	       l4_no_sum(i->h.proto, i->h.off, i->l4, i->l4_len);
 }
 
 static enum drop
 put_payload(struct arrive *a, const struct ipref *i, const struct packet *p,
 	unsigned level)
 {
-	size_t start = a->w.len;
+	uint32_t addrs = cksum_addr(&p->src) + cksum_addr(&p->dst);
+	uint8_t *piece;
 
 	if (p->proto == L4_ICMP && !p->off)
-		return put_icmp(a, i, level);
-	wbuf_bytes(&a->w, i->l4, i->l4_len);
-	if (wbuf_ok(&a->w))
-		l4_adjust(L4_LOCAL, p->proto, p->off, a->w.p + start, i->l4_len,
-			0, cksum_addr(&p->src) + cksum_addr(&p->dst));
+		return put_icmp(a, i, p, level);
+	piece = wbuf_room(&a->w, i->l4_len);
+	if (!piece || !i->l4_len)
+		return DROP_NONE;
+	memcpy(piece, i->l4, i->l4_len);
+	if (level == 0 && needs_sum(a, i))
+		l4_make_sum(piece, i->l4_len, addrs);
+	else
+		l4_adjust(
+			L4_LOCAL, p->proto, p->off, piece, i->l4_len, 0, addrs);
 	return DROP_NONE;
 }
 
@@ -212,10 +245,12 @@ check_contexts(struct arrive *a, struct header *h)
 }
 
 static enum drop
-check_payload(const struct ipref *i)
+check_payload(const struct arrive *a, const struct ipref *i)
 {
 	if (!l4_carried(i->h.proto))
 		return DROP_PROTOCOL;
+	if (i->h.mf && needs_sum(a, i))
+		return DROP_UDP_NO_SUM;
 	return l4_check(i->h.proto, i->h.off, i->l4_len);
 }
 
@@ -256,6 +291,20 @@ route(const struct arrive *a, const struct packet_in *in, struct ipref *i,
 	return DROP_NONE;
 }
 
+/* A fragment of ICMP for an IPv6 network, as p there. */
+static void
+note_echo(const struct ipref *i, const struct packet *p, struct packet_out *out)
+{
+	const struct header *h = &i->h;
+
+	if (h->proto != L4_ICMP || !packet_icmp_pseudo(p->ver) ||
+		(!h->off && !h->mf))
+		return;
+	out->echo = (struct echo){p->src, p->dst, h->ident};
+	if (!h->mf)
+		out->whole = h->off + (uint32_t)i->l4_len;
+}
+
 static enum drop
 arrive(struct arrive *a, const struct packet_in *in, struct packet_out *out)
 {
@@ -263,8 +312,6 @@ arrive(struct arrive *a, const struct packet_in *in, struct packet_out *out)
 	struct ipref i;
 	enum drop drop;
 
-	if (!packet_knows(a->set->local_ver))
-		return DROP_IP_VERSION;
 	drop = parse(a, &i, in->p, in->len);
 	if (!drop && i.h.mf && i.l4_len % 8)
 		drop = DROP_FRAGMENT_UNALIGNED;
@@ -273,13 +320,17 @@ arrive(struct arrive *a, const struct packet_in *in, struct packet_out *out)
 	if (drop)
 		return drop;
 	out->peer_ok = true;
-	drop = check_payload(&i);
+	drop = check_payload(a, &i);
 	if (!drop)
 		drop = route(a, in, &i, &p, out);
 	if (drop)
 		return drop;
 	p.ident = i.h.frag || i.h.df ? i.h.ident : a->number;
+	p.tos = in->tos;
+	note_echo(&i, &p, out);
 	drop = put_packet(a, &i, &p, 0);
+	if (drop == DROP_ECHO_WAITS)
+		out->ask = ASK_WHOLE;
 	if (drop)
 		return drop;
 	return wbuf_ok(&a->w) ? DROP_NONE : DROP_NO_ROOM;
@@ -294,6 +345,7 @@ decap(const struct gw_settings *set, const struct maps *maps,
 		.maps = maps,
 		.peer = in->from,
 		.number = in->number,
+		.whole = in->whole,
 	};
 
 	*out = (struct packet_out){.p = out->p, .size = out->size};

@@ -20,8 +20,10 @@
 struct leave {
 	const struct gw_settings *set;
 	const struct maps *maps;
-	struct addr pub; /* our context, zeros of the tunnel's version if
-			  * it is not known */
+	struct packet_out *out; /* for what is learned on the way */
+	uint32_t whole;		/* length of a fragmented echo, 0: not known */
+	struct addr pub;	/* our context, zeros of the tunnel's version if
+				 * it is not known */
 	struct wbuf w;
 };
 
@@ -75,61 +77,93 @@ their_end(const struct leave *l, const struct addr *a, struct end *e)
 	return true;
 }
 
-/* Quotes the packet inside message m; an even part of it, see icmp.c. */
+/* The packet quoted in message m, its addresses in *h; an even part of it, see
+ * icmp.c. */
 static enum drop
-put_quote(struct leave *l, const struct icmp *m, uint8_t ver, unsigned level)
+read_quote(struct leave *l, const struct icmp *m, uint8_t ver, unsigned level,
+	struct packet *p, struct header *h)
 {
 	size_t len =
 		m->quote_len < ICMP_QUOTE_MAX ? m->quote_len : ICMP_QUOTE_MAX;
 	struct end ours, theirs;
 	bool back = level % 2;
-	struct packet p;
-	struct header h = {0};
 
-	if (packet_parse(&p, ver, m->quote, len, true))
+	*h = (struct header){0};
+	if (packet_parse(p, ver, m->quote, len, true))
 		return DROP_ICMP_INNER;
-	p.l4_len &= ~(size_t)1;
-	if (!our_end(l, back ? &p.dst : &p.src, &ours) ||
-		!their_end(l, back ? &p.src : &p.dst, &theirs))
+	p->l4_len &= ~(size_t)1;
+	if (!our_end(l, back ? &p->dst : &p->src, &ours) ||
+		!their_end(l, back ? &p->src : &p->dst, &theirs))
 		return DROP_ICMP_INNER;
-	h.src_gw = back ? theirs.gw : ours.gw;
-	h.src_ref = back ? theirs.ref : ours.ref;
-	h.dst_gw = back ? ours.gw : theirs.gw;
-	h.dst_ref = back ? ours.ref : theirs.ref;
-	return put_packet(l, &p, &h, level) ? DROP_ICMP_INNER : DROP_NONE;
+	h->src_gw = back ? theirs.gw : ours.gw;
+	h->src_ref = back ? theirs.ref : ours.ref;
+	h->dst_gw = back ? ours.gw : theirs.gw;
+	h->dst_ref = back ? ours.ref : theirs.ref;
+	return DROP_NONE;
 }
 
-/* A first piece of ICMP. Of a quoted one too short for its header nothing is
- * written; an error at the last level loses its quote. */
+/* A message that carries a packet. At the last level it loses it. */
 static enum drop
-put_icmp(struct leave *l, const struct packet *p, unsigned level)
+put_error(struct leave *l, struct icmp *m, uint8_t ver, unsigned level)
 {
 	bool last = level + 1 == ICMP_LEVELS;
 	enum drop drop = DROP_NONE;
-	struct icmp m;
+	struct packet inner;
+	struct header h;
 	size_t start;
+
+	m->has_mtu = m->has_mtu && !last;
+	if (!last && read_quote(l, m, ver, level + 1, &inner, &h))
+		return DROP_ICMP_INNER;
+	if (m->has_mtu) {
+		if (level == 0) {
+			l->out->mtu_of = inner.dst;
+			l->out->mtu = m->mtu;
+		}
+		m->mtu = pmtu_to_tunnel(m->mtu);
+		if (!m->mtu)
+			return DROP_ICMP_MTU;
+	}
+	start = icmp_begin(&l->w, ICMP_IN_TUNNEL, m);
+	if (!last)
+		drop = put_packet(l, &inner, &h, level + 1);
+	icmp_end(&l->w, start, NULL);
+	return drop ? DROP_ICMP_INNER : DROP_NONE;
+}
+
+/* An ICMPv6 checksum covers addresses and the length of the whole message. */
+static enum drop
+put_echo(struct leave *l, const struct packet *p, const struct icmp *m,
+	unsigned level)
+{
+	size_t whole = p->l4_whole;
+
+	if (level == 0 && p->mf && packet_icmp_pseudo(p->ver)) {
+		whole = l->whole;
+		if (!whole)
+			return DROP_ECHO_WAITS;
+	}
+	icmp_put_plain(
+		&l->w, m, p->l4, p->l4_len, packet_icmp_sum(p, whole), 0);
+	return DROP_NONE;
+}
+
+/* A first piece of ICMP. Of a quoted one too short for its header nothing is
+ * written. */
+static enum drop
+put_icmp(struct leave *l, const struct packet *p, unsigned level)
+{
+	struct icmp m;
 
 	if (p->l4_len < ICMP_HEADER)
 		return DROP_NONE;
 	if (!icmp_read(&m, p->ver, ICMP_IN_TUNNEL, p->l4, p->l4_len))
 		return DROP_ICMP_TYPE;
-	if (!m.carries) {
-		icmp_put_plain(&l->w, &m, p->l4, p->l4_len);
-		return DROP_NONE;
-	}
+	if (!m.carries)
+		return put_echo(l, p, &m, level);
 	if (level == 0 && p->mf)
 		return DROP_ICMP_FRAGMENT;
-	m.has_mtu = m.has_mtu && !last;
-	if (m.has_mtu) {
-		m.mtu = pmtu_to_tunnel(m.mtu);
-		if (!m.mtu)
-			return DROP_ICMP_MTU;
-	}
-	start = icmp_begin(&l->w, ICMP_IN_TUNNEL, &m);
-	if (!last)
-		drop = put_quote(l, &m, p->ver, level + 1);
-	icmp_end(&l->w, start);
-	return drop;
+	return put_error(l, &m, p->ver, level);
 }
 
 /* Writes p as an IPREF packet whose addresses are in h already. */
@@ -142,7 +176,9 @@ put_packet(struct leave *l, const struct packet *p, struct header *h,
 	h->ttl = p->ttl;
 	h->proto = p->proto;
 	h->df = p->df;
-	h->frag = p->frag;
+	/* deployed gateways wait for more of ICMP with I, even if it is whole
+	 */
+	h->frag = p->frag && (p->proto != L4_ICMP || p->off || p->mf);
 	h->mf = p->mf;
 	h->off = p->off;
 	h->ident = p->ident;
@@ -172,7 +208,8 @@ check(const struct leave *l, const struct packet *p)
 		return DROP_SRC_NOT_UNICAST;
 	if (p->mf && p->l4_len % 8)
 		return DROP_FRAGMENT_UNALIGNED;
-	if (!l4_carried(p->proto))
+	/* bytes behind "nothing follows" leave, as from deployed gateways */
+	if (!l4_carried(p->proto) && !(p->proto == L4_NOTHING && p->l4_len))
 		return DROP_PROTOCOL;
 	return l4_check(p->proto, p->off, p->l4_len);
 }
@@ -191,6 +228,18 @@ no_destination(const struct leave *l, const struct packet_in *in,
 		out->addr = p->dst;
 	}
 	return DROP_DST_UNKNOWN;
+}
+
+/* A fragment of an IPv6 network's ICMP. */
+static void
+note_echo(const struct packet *p, struct packet_out *out)
+{
+	if (p->proto != L4_ICMP || !packet_icmp_pseudo(p->ver) ||
+		(!p->off && !p->mf))
+		return;
+	out->echo = (struct echo){p->src, p->dst, p->ident};
+	if (!p->mf)
+		out->whole = p->off + (uint32_t)p->l4_len;
 }
 
 static enum drop
@@ -230,12 +279,16 @@ leave(struct leave *l, const struct packet_in *in, struct packet_out *out)
 	h.src_ref = ours.ref;
 	h.dst_gw = theirs.gw;
 	h.dst_ref = theirs.ref;
+	note_echo(&p, out);
 	drop = put_packet(l, &p, &h, 0);
 	if (!drop && !wbuf_ok(&l->w))
 		drop = DROP_NO_ROOM;
+	if (drop == DROP_ECHO_WAITS)
+		out->ask = ASK_WHOLE;
 	if (drop)
 		return drop;
 	out->peer = theirs.gw;
+	out->tos = p.tos;
 	out->used[0] = ours.entry;
 	out->used[1] = theirs.entry;
 	return DROP_NONE;
@@ -248,6 +301,8 @@ encap(const struct gw_settings *set, const struct maps *maps,
 	struct leave l = {
 		.set = set,
 		.maps = maps,
+		.out = out,
+		.whole = in->whole,
 		.pub = addr_is_zero(&set->pub) ? addr_zero(set->tunnel_ver)
 					       : set->pub,
 	};

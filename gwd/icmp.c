@@ -11,7 +11,8 @@
 #include "gwd/cksum.h"
 #include "gwd/l4.h"
 
-#define REPLY_TTL 64
+#define REPLY_TTL   64
+#define V6_REDIRECT 137
 
 struct kind {
 	uint8_t type, code;
@@ -140,16 +141,19 @@ icmp_begin(struct wbuf *w, uint8_t to, const struct icmp *m)
 }
 
 void
-icmp_end(struct wbuf *w, size_t start)
+icmp_end(struct wbuf *w, size_t start, const struct packet *p)
 {
+	size_t len = w->len - start;
+	uint32_t sum = p ? packet_icmp_sum(p, len) : 0;
+
 	if (wbuf_ok(w))
 		wbuf_patch16(w, start + 2,
-			cksum_field(cksum_sum(w->p + start, w->len - start)));
+			cksum_field(sum + cksum_sum(w->p + start, len)));
 }
 
 void
-icmp_put_plain(
-	struct wbuf *w, const struct icmp *m, const uint8_t *l4, size_t len)
+icmp_put_plain(struct wbuf *w, const struct icmp *m, const uint8_t *l4,
+	size_t len, uint32_t minus, uint32_t plus)
 {
 	uint32_t before, after;
 	uint16_t field;
@@ -159,8 +163,8 @@ icmp_put_plain(
 	before = rbuf_be16(&r);
 	field = rbuf_be16(&r);
 	after = (uint32_t)m->type << 8 | m->code;
-	if (before != after)
-		field = cksum_adjust(field, before, after);
+	if (before + minus != after + plus)
+		field = cksum_adjust(field, before + minus, after + plus);
 	wbuf_be16(w, after);
 	wbuf_be16(w, field);
 	wbuf_bytes(w, l4 + r.pos, rbuf_left(&r));
@@ -177,7 +181,7 @@ icmp_is_error(uint8_t form, const uint8_t *l4, size_t len)
 		return true;
 	type = l4[0];
 	if (form == 6)
-		return type < 128;
+		return type < 128 || type == V6_REDIRECT;
 	/* unreachable, source quench, redirect, time exceeded, parameters */
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
@@ -221,7 +225,7 @@ reply_local(const struct gw_settings *set, const struct packet_in *in,
 	start = packet_begin(&w, &error);
 	icmp = icmp_begin(&w, p->ver, m);
 	wbuf_bytes(&w, in->p, quoted_len(in->len));
-	icmp_end(&w, icmp);
+	icmp_end(&w, icmp, &error);
 	packet_end(&w, &error, start);
 	if (!wbuf_ok(&w))
 		return;
@@ -251,9 +255,11 @@ void
 icmp_reply_route(const struct gw_settings *set, const struct packet_in *in,
 	const struct packet *p, struct packet_out *out)
 {
-	const struct icmp m = {.type = 3, .code = 5};
+	const struct icmp v4 = {.type = 3, .code = 5};
+	/* The pointer stands where "packet too big" has its MTU. */
+	const struct icmp v6 = {.type = 4, .has_mtu = true, .mtu = p->pointer};
 
-	reply_local(set, in, p, &m, out);
+	reply_local(set, in, p, p->ver == 6 ? &v6 : &v4, out);
 }
 
 /* The offending packet with its contexts as we understood them. The part with
@@ -302,7 +308,7 @@ icmp_reply_peer(const struct gw_settings *set, const struct packet_in *in,
 	header_encode(&w, &error);
 	icmp = icmp_begin(&w, ICMP_IN_TUNNEL, &m);
 	put_quote(&w, set, in, h);
-	icmp_end(&w, icmp);
+	icmp_end(&w, icmp, NULL);
 	if (!wbuf_ok(&w))
 		return;
 	out->len = w.len;

@@ -45,14 +45,16 @@ bool icmp_read(struct icmp *m, uint8_t from, uint8_t to, const uint8_t *l4,
 
 /* Writes the header of a message that carries a packet, of form `to`, and
  * returns where it began; icmp_end() with that, when the packet has been
- * written behind it, fills in the checksum. */
+ * written behind it, fills in the checksum. p: the local packet that it is in;
+ * NULL in the tunnel. */
 size_t icmp_begin(struct wbuf *w, uint8_t to, const struct icmp *m) MUSTCHECK;
-void icmp_end(struct wbuf *w, size_t start);
+void icmp_end(struct wbuf *w, size_t start, const struct packet *p);
 
-/* Writes a message that carries no packet: l4[0..len) with type and code
- * replaced and the checksum adjusted. */
-void icmp_put_plain(
-	struct wbuf *w, const struct icmp *m, const uint8_t *l4, size_t len);
+/* Writes a message that carries no packet, or its first piece: l4[0..len) with
+ * type and code replaced and the checksum adjusted by that and by what else
+ * went out of it (minus) and came in (plus): sums of pseudo-headers. */
+void icmp_put_plain(struct wbuf *w, const struct icmp *m, const uint8_t *l4,
+	size_t len, uint32_t minus, uint32_t plus);
 
 /* Whether a piece of ICMP is, or may be, an error message: no error may be
  * sent about it. */
@@ -62,7 +64,8 @@ bool icmp_is_error(uint8_t form, const uint8_t *l4, size_t len);
  * the given IPREF type and code: REPLY_LOCAL, or REPLY_NONE when none may be
  * sent about that packet. mtu: of "fragmentation needed", as the local network
  * counts it. icmp_reply_route() is the one error without an IPREF equal: the
- * gateway can't follow an IPv4 source route. Nothing else of *out changes. */
+ * gateway can't follow a source route (ICMP 3/5, or ICMPv6 4/0 that points at
+ * the number of hops left). Nothing else of *out changes. */
 void icmp_reply_local(const struct gw_settings *set, const struct packet_in *in,
 	const struct packet *p, uint8_t type, uint8_t code, uint32_t mtu,
 	struct packet_out *out);

@@ -11,6 +11,10 @@
 
 #include "gwd/cksum.h"
 
+/* Fields of a UDP header. */
+#define UDP_LENGTH 4
+#define UDP_SUM	   6
+
 struct proto {
 	uint8_t number;
 	uint8_t field;	   /* where the checksum is */
@@ -28,7 +32,7 @@ enum {
 
 static const struct proto protos[] = {
 	{.number = TCP, .field = 16, .local_zero = true},
-	{.number = UDP, .field = 6, .min = 8, .zero_is_none = true},
+	{.number = UDP, .field = UDP_SUM, .min = 8, .zero_is_none = true},
 	{.number = DCCP, .field = 6, .min = 8},
 	{.number = UDP_LITE, .field = 6, .min = 8, .zero_is_none = true},
 };
@@ -48,12 +52,12 @@ bool
 l4_carried(uint8_t proto)
 {
 	switch (proto) {
-	case 0:	  /* IPv6 hop-by-hop options */
-	case 43:  /* IPv6 routing header */
-	case 44:  /* IPv6 fragment header */
-	case 51:  /* AH */
-	case 58:  /* ICMPv6 */
-	case 59:  /* IPv6: no next header */
+	case 0:	 /* IPv6 hop-by-hop options */
+	case 43: /* IPv6 routing header */
+	case 44: /* IPv6 fragment header */
+	case 51: /* AH */
+	case 58: /* ICMPv6 */
+	case L4_NOTHING:
 	case 60:  /* IPv6 destination options */
 	case 135: /* IPv6 mobility header */
 	case 139: /* HIP */
@@ -101,4 +105,28 @@ l4_adjust(enum l4_end to, uint8_t proto, uint16_t off, uint8_t *piece,
 		field = UINT16_MAX;
 	wbuf_init(&w, piece + (p->field - off), 2);
 	wbuf_be16(&w, field);
+}
+
+bool
+l4_no_sum(uint8_t proto, uint16_t off, const uint8_t *p, size_t len)
+{
+	return proto == UDP && !off && len >= L4_HEADER_MIN && !p[UDP_SUM] &&
+	       !p[UDP_SUM + 1];
+}
+
+void
+l4_make_sum(uint8_t *p, size_t len, uint32_t addrs)
+{
+	uint16_t length, field;
+	struct rbuf r;
+	struct wbuf w;
+
+	rbuf_init(&r, p, len);
+	rbuf_skip(&r, UDP_LENGTH);
+	length = rbuf_be16(&r);
+	if (length < L4_HEADER_MIN || length > len)
+		return;
+	field = cksum_field(cksum_sum(p, length) + addrs + length + UDP);
+	wbuf_init(&w, p + UDP_SUM, 2);
+	wbuf_be16(&w, field ? field : UINT16_MAX);
 }

@@ -15,6 +15,7 @@
 
 #define L4_ICMP	      1
 #define L4_ICMPV6     58 /* never inside the tunnel */
+#define L4_NOTHING    59 /* IPv6: no next header */
 #define L4_HEADER_MIN 8	 /* of ICMP and of what is like UDP */
 
 /* False for what makes sense in one IP version only (IPv6 extension headers,
@@ -36,5 +37,13 @@ enum l4_end {
  * (0: none). Best effort for what l4_check() refuses. */
 void l4_adjust(enum l4_end to, uint8_t proto, uint16_t off, uint8_t *p,
 	size_t len, uint32_t minus, uint32_t plus);
+
+/* Whether a piece is the beginning of a UDP datagram that has no checksum,
+ * which IPv6 hosts don't take. l4_make_sum() computes that of a whole one;
+ * addrs: the sum of its addresses. A length field that makes no sense leaves it
+ * as it is.
+ */
+bool l4_no_sum(uint8_t proto, uint16_t off, const uint8_t *p, size_t len);
+void l4_make_sum(uint8_t *p, size_t len, uint32_t addrs);
 
 #endif

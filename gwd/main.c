@@ -16,7 +16,6 @@
 #include "gwd/link.h"
 #include "gwd/maps.h"
 #include "gwd/metrics.h"
-#include "gwd/packet.h"
 #include "gwd/pages.h"
 #include "gwd/pmtu.h"
 #include "gwd/status.h"
@@ -49,12 +48,6 @@ start_tables(struct daemon *d)
 	uint64_t seed;
 
 	g->set = settings_core(&g->conf);
-	if (!packet_knows(g->set.local_ver)) {
-		log_err("encode-net: packets of IPv%u networks can't be "
-			"translated",
-			g->set.local_ver);
-		return -EAFNOSUPPORT;
-	}
 	if (settings_peers(&g->conf, &g->confs, why, sizeof(why))) {
 		log_err("settings: %s", why);
 		return -ENOMEM;

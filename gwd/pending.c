@@ -169,8 +169,9 @@ is_full(const struct pending *p, const struct query *query, size_t len)
 	       (query && query->n >= PENDING_EACH);
 }
 
-static struct waiting *
-new_waiting(const struct packet_in *in, const struct packet_out *out)
+struct waiting *
+waiting_new(const struct packet_in *in, const struct packet_out *out,
+	unsigned asked)
 {
 	struct waiting *w = calloc(1, sizeof(*w) + in->len);
 
@@ -178,6 +179,7 @@ new_waiting(const struct packet_in *in, const struct packet_out *out)
 		return NULL;
 	w->in = *in;
 	w->in.p = w->p;
+	w->asked = asked | 1U << out->ask;
 	w->drop = out->drop;
 	memcpy(w->p, in->p, in->len);
 	return w;
@@ -196,7 +198,7 @@ pending_add(struct pending *p, const struct packet_in *in,
 		return PENDING_REFUSED;
 	if (is_full(p, query, in->len))
 		return PENDING_FULL;
-	w = new_waiting(in, out);
+	w = waiting_new(in, out, asked);
 	if (w && !known)
 		query = new_query(p, &q);
 	if (!w || !query) {
@@ -204,7 +206,6 @@ pending_add(struct pending *p, const struct packet_in *in,
 		return PENDING_FULL;
 	}
 	w->query = query;
-	w->asked = asked | 1U << out->ask;
 	w->until_ms = now_ms + PENDING_WAIT_MS;
 	TAILQ_INSERT_TAIL(&query->packets, w, link);
 	TAILQ_INSERT_TAIL(&p->all, w, in_all);

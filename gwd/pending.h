@@ -95,6 +95,10 @@ uint64_t pending_next_ms(const struct pending *p);
 void pending_refuse(
 	struct pending *p, const struct question *q, uint64_t now_ms);
 
+/* A copy of the packet in, for which out asks; asked: what it has waited for
+ * before. NULL: no memory. */
+struct waiting *waiting_new(const struct packet_in *in,
+	const struct packet_out *out, unsigned asked) MUSTCHECK;
 void waiting_free(struct waiting *w);
 
 size_t pending_packets(const struct pending *p);

@@ -16,7 +16,8 @@
 uint32_t pmtu_room(uint8_t tunnel_ver, uint32_t path_mtu);
 
 /* The local MTU for a host whose packets have IPREF headers of `header` bytes,
- * I among them when frag. 0: the IPREF MTU makes no sense. */
+ * I among them when frag. Never below IPv6's 1280 there. 0: the IPREF MTU
+ * makes no sense. */
 uint32_t pmtu_to_local(
 	uint8_t local_ver, size_t header, bool frag, uint32_t ipref_mtu);
 

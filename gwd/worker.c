@@ -60,19 +60,29 @@ job_pass(struct worker *w, const struct job *j, const struct packet_out *out)
 	trace(w, j, "passed");
 }
 
+void
+job_waits(struct worker *w, const struct job *j)
+{
+	w->counters.waited++;
+	trace(w, j, "waits");
+}
+
 /* --- translating -------------------------------------------------------- */
 
 static void
-refuse(struct worker *w, const struct job *j, const struct packet_out *out)
+refuse(struct worker *w, struct job *j, const struct packet_out *out)
 {
 	enum drop drop = out->drop;
 
+	if (out->ask == ASK_WHOLE) {
+		hold_first(w, j, out);
+		return;
+	}
 	if (out->ask && !(j->asked & 1U << out->ask)) {
 		drop = w->cfg.wait(
 			&j->in, out, j->asked, w->now_ms, w->cfg.arg);
 		if (!drop) {
-			w->counters.waited++;
-			trace(w, j, "waits");
+			job_waits(w, j);
 			return;
 		}
 	}
@@ -95,6 +105,8 @@ run_out(struct worker *w, struct job *j)
 		send_denied(w, j);
 	else
 		send_tunnel(w, j, &out);
+	if (!out.drop && out.whole)
+		hold_last(w, j, &out);
 }
 
 /* from NULL: a packet that waited; its sender was noted when it came. */
@@ -114,6 +126,27 @@ run_in(struct worker *w, struct job *j, const struct udp_from *from)
 		job_drop(w, j, DROP_TUN_WRITE);
 	else
 		job_pass(w, j, &out);
+	if (!out.drop && out.whole)
+		hold_last(w, j, &out);
+}
+
+void
+job_again(struct worker *w, struct job *j)
+{
+	if (j->way == WAY_IN)
+		run_in(w, j, NULL);
+	else
+		run_out(w, j);
+}
+
+struct job
+job_of(const struct waiting *p)
+{
+	return (struct job){
+		.way = p->in.from.ver ? WAY_IN : WAY_OUT,
+		.in = p->in,
+		.asked = p->asked,
+	};
 }
 
 /* Of len bytes, in w->in. */
@@ -138,26 +171,16 @@ run_datagram(struct worker *w, size_t len, const struct udp_from *from)
 void
 worker_again(struct worker *w, const struct waiting *p)
 {
-	struct job j = {
-		.way = p->in.from.ver ? WAY_IN : WAY_OUT,
-		.in = p->in,
-		.asked = p->asked,
-	};
+	struct job j = job_of(p);
 
 	w->now_ms = now_ms();
-	if (j.way == WAY_IN)
-		run_in(w, &j, NULL);
-	else
-		run_out(w, &j);
+	job_again(w, &j);
 }
 
 void
 worker_drop(struct worker *w, const struct waiting *p, enum drop drop)
 {
-	const struct job j = {
-		.way = p->in.from.ver ? WAY_IN : WAY_OUT,
-		.in = p->in,
-	};
+	const struct job j = job_of(p);
 
 	w->now_ms = now_ms();
 	job_drop(w, &j, drop);
@@ -237,7 +260,7 @@ worker_new(const struct worker_config *cfg)
 		cfg->base, cfg->tun_fd, EV_READ | EV_PERSIST, on_tun, w);
 	w->udp = event_new(
 		cfg->base, cfg->udp_fd, EV_READ | EV_PERSIST, on_udp, w);
-	if (!w->tun || !w->udp || event_add(w->tun, NULL) ||
+	if (hold_init(w) || !w->tun || !w->udp || event_add(w->tun, NULL) ||
 		event_add(w->udp, NULL)) {
 		worker_free(w);
 		return NULL;
@@ -250,6 +273,7 @@ worker_free(struct worker *w)
 {
 	if (!w)
 		return;
+	hold_fini(w);
 	if (w->tun)
 		event_free(w->tun);
 	if (w->udp)

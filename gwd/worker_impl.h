@@ -11,10 +11,13 @@
 #define N_IDENTS   64
 
 struct event;
+struct held;
 
 struct worker {
 	struct worker_config cfg;
 	struct event *tun, *udp; /* owned */
+	struct held *held;	 /* owned */
+	struct event *held_end;	 /* owned; those that waited in vain */
 	struct counters counters;
 	uint64_t now_ms;	  /* of this call from the loop */
 	uint32_t number;	  /* for packet_in.number */
@@ -56,5 +59,19 @@ void send_reply(
 uint32_t send_path_mtu(struct worker *w, const struct addr *peer);
 /* A random number, for packets that are split. */
 uint32_t send_ident(struct worker *w);
+
+/* Its packet was given to somebody to wait. */
+void job_waits(struct worker *w, const struct job *j);
+/* A packet that waited (borrowed), and its translation. */
+struct job job_of(const struct waiting *p);
+void job_again(struct worker *w, struct job *j);
+
+/* worker_held.c: a first fragment that out asks about waits, if it can. A last
+ * one has passed: the one that waits for it follows. 0 or -ENOMEM. */
+void hold_first(struct worker *w, struct job *j, const struct packet_out *out);
+void hold_last(
+	struct worker *w, const struct job *j, const struct packet_out *out);
+int hold_init(struct worker *w) MUSTCHECK;
+void hold_fini(struct worker *w);
 
 #endif

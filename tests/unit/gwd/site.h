@@ -11,6 +11,7 @@
 #include "gwd/decap.h"
 #include "gwd/encap.h"
 #include "gwd/frag.h"
+#include "gwd/held.h"
 #include "gwd/maps.h"
 #include "tests/unit/vec.h"
 
@@ -24,6 +25,7 @@ struct site {
 	struct gw_settings set;
 	uint32_t mtu; /* of every path */
 	struct maps *maps;
+	struct held *held;
 	struct endpoint ports[SITE_PORTS]; /* learned */
 	size_t n_ports;
 };
@@ -106,6 +108,8 @@ site_init(struct site *s, const struct vec_block *b)
 	ck_assert(prefix_parse(&s->set.encode_net, net, strlen(net)));
 	s->maps = maps_new(&s->set.pub, 100);
 	ck_assert_ptr_nonnull(s->maps);
+	s->held = held_new();
+	ck_assert_ptr_nonnull(s->held);
 	for (i = 0; (map = vec_nth(b, "map-local", i)); i++)
 		site_map(s, map, false);
 	for (i = 0; (map = vec_nth(b, "map-remote", i)); i++)
@@ -135,6 +139,7 @@ static inline void
 site_fini(struct site *s)
 {
 	maps_free(s->maps);
+	held_free(s->held);
 }
 
 static inline uint16_t
@@ -223,43 +228,86 @@ site_send(const struct site *s, const struct packet_in *in,
 	ck_assert_uint_gt(off, 0);
 }
 
+/* One translation; the mapper answers at once. */
+static inline void
+site_translate(
+	struct site *s, const struct packet_in *in, struct packet_out *out)
+{
+	void (*translate)(const struct gw_settings *, const struct maps *,
+		const struct packet_in *, struct packet_out *) =
+		in->from.ver ? decap : encap;
+
+	translate(&s->set, s->maps, in, out);
+	if (out->ask && site_answer(s, out))
+		translate(&s->set, s->maps, in, out);
+}
+
+static inline enum drop
+site_packet(struct site *s, struct packet_in *in, struct site_outs *outs)
+{
+	struct waiting_list lost = TAILQ_HEAD_INITIALIZER(lost);
+	enum way way = in->from.ver ? WAY_IN : WAY_OUT;
+	uint8_t buf[SITE_PACKET_MAX];
+	struct packet_out out = {.p = buf, .size = sizeof(buf)};
+	struct waiting *first = NULL;
+
+	site_translate(s, in, &out);
+	if (out.ask == ASK_WHOLE) {
+		ck_assert(held_first(
+			s->held, way, in, &out, 0, 0, &in->whole, &lost));
+		if (!in->whole)
+			return DROP_NONE;
+		site_translate(s, in, &out);
+	}
+	if (!out.drop && out.whole)
+		first = held_last(s->held, way, in, &out, 0, &lost);
+	ck_assert(TAILQ_EMPTY(&lost));
+	if (out.drop)
+		site_reply(s, &out, outs);
+	else if (way == WAY_OUT)
+		site_send(s, in, &out, outs);
+	else
+		site_emit(s, outs, false, &in->from, out.p, out.len);
+	if (first) {
+		*in = first->in;
+		ck_assert_int_eq(site_packet(s, in, outs), DROP_NONE);
+		waiting_free(first);
+	}
+	return out.drop;
+}
+
 static inline enum drop
 site_local(struct site *s, const uint8_t *p, size_t len, struct site_outs *outs)
 {
-	uint8_t buf[SITE_PACKET_MAX];
 	struct packet_in in = {.p = p, .len = len};
+
+	return site_packet(s, &in, outs);
+}
+
+/* Whether a datagram may teach its sender's port does not hang on what becomes
+ * of the packet in it. */
+static inline void
+site_learn(
+	struct site *s, const struct endpoint *from, const struct packet_in *in)
+{
+	uint8_t buf[SITE_PACKET_MAX];
 	struct packet_out out = {.p = buf, .size = sizeof(buf)};
 
-	encap(&s->set, s->maps, &in, &out);
-	if (out.ask && site_answer(s, &out))
-		encap(&s->set, s->maps, &in, &out);
-	if (out.drop)
-		site_reply(s, &out, outs);
-	else
-		site_send(s, &in, &out, outs);
-	return out.drop;
+	decap(&s->set, s->maps, in, &out);
+	if (!out.peer_ok)
+		return;
+	ck_assert_uint_lt(s->n_ports, SITE_PORTS);
+	s->ports[s->n_ports++] = *from;
 }
 
 static inline enum drop
 site_tunnel(struct site *s, const struct endpoint *from, const uint8_t *p,
 	size_t len, struct site_outs *outs)
 {
-	uint8_t buf[SITE_PACKET_MAX];
 	struct packet_in in = {.p = p, .len = len, .from = from->addr};
-	struct packet_out out = {.p = buf, .size = sizeof(buf)};
 
-	decap(&s->set, s->maps, &in, &out);
-	if (out.ask && site_answer(s, &out))
-		decap(&s->set, s->maps, &in, &out);
-	if (out.peer_ok) {
-		ck_assert_uint_lt(s->n_ports, SITE_PORTS);
-		s->ports[s->n_ports++] = *from;
-	}
-	if (out.drop)
-		site_reply(s, &out, outs);
-	else
-		site_emit(s, outs, false, &from->addr, out.p, out.len);
-	return out.drop;
+	site_learn(s, from, &in);
+	return site_packet(s, &in, outs);
 }
 
 /* An input line of a vector: "FROM PORT HEX" or "HEX", as exactly as many
