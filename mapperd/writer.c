@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -20,12 +22,19 @@
 #define GROUP_JOBS_MAX 4096
 #define GROUP_OPS_MAX  65536 /* unless the first job alone has more */
 
+/* How long the thread looks out for another job behind a group, before it
+ * sleeps: a client that hears the answer and asks again takes 20 to 70 us, and
+ * waking a core that went idle 40 us, where a commit takes 140. The loop does
+ * not do the same while a group is under way: measured, it keeps the thread
+ * from its core when others are busy. */
+#define LOOKOUT_US 100
+
 struct writer {
 	struct writer_config cfg;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct job_queue todo, finished;
-	size_t n; /* jobs in todo */
+	_Atomic size_t n; /* jobs in todo; read without the lock, too */
 	bool stop;
 	/* The loop's: */
 	pthread_t thread;
@@ -59,6 +68,26 @@ notify(struct writer *w)
 	/* Can only fail when the counter is full: then the loop is told. */
 	if (write(w->notify, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		log_err_errno(errno, "store: can't wake the loop");
+}
+
+static uint64_t
+monotonic_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Whoever has use for the core meanwhile is let in: so where there is just one,
+ * and where all are busy, this costs nobody anything. */
+static void
+look_out(struct writer *w)
+{
+	uint64_t end = monotonic_us() + LOOKOUT_US;
+
+	while (!atomic_load(&w->n) && monotonic_us() < end)
+		sched_yield();
 }
 
 /* With the lock held, and held again: waits for work. False: the time is over,
@@ -111,6 +140,8 @@ writer_main(void *arg)
 		if (work)
 			run_group(w, &group);
 		again = w->cfg.rest(!work, w->cfg.arg);
+		if (work)
+			look_out(w);
 		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
@@ -170,12 +201,29 @@ writer_free(struct writer *w)
 	free(w);
 }
 
+/* The lock is held for moments only, so it is tried again before one sleeps:
+ * who looks out sees a job while the lock is held still. */
+static void
+init_lock(struct writer *w)
+{
+	pthread_mutexattr_t mutex;
+	pthread_condattr_t cond;
+
+	pthread_mutexattr_init(&mutex);
+	pthread_mutexattr_settype(&mutex, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(&w->lock, &mutex);
+	pthread_mutexattr_destroy(&mutex);
+	pthread_condattr_init(&cond);
+	pthread_condattr_setclock(&cond, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &cond);
+	pthread_condattr_destroy(&cond);
+}
+
 int
 writer_start(struct writer **out, struct event_base *base,
 	const struct writer_config *cfg)
 {
 	struct writer *w = calloc(1, sizeof(*w));
-	pthread_condattr_t attr;
 	int err = -ENOMEM;
 
 	if (!w)
@@ -183,11 +231,7 @@ writer_start(struct writer **out, struct event_base *base,
 	w->cfg = *cfg;
 	TAILQ_INIT(&w->todo);
 	TAILQ_INIT(&w->finished);
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	init_lock(w);
 	w->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->notify >= 0)
 		w->notified = event_new(
