@@ -112,6 +112,12 @@ cmd_pace(char **a)
 	return ask_known(a, strtod(a[2], NULL), MSG_ACK);
 }
 
+static int
+cmd_pace_echo(char **a)
+{
+	return ask_known(a, strtod(a[2], NULL), MSG_REQ);
+}
+
 /* SOCKET HOSTS SEED */
 static int
 cmd_publish(char **a)
@@ -214,6 +220,8 @@ static const struct command {
 		"the same, so many a second"},
 	{"echo", "SOCKET N ROOM SECONDS", 4, cmd_echo,
 		"the same of echo_server"},
+	{"pace_echo", "SOCKET N RATE SECONDS", 4, cmd_pace_echo,
+		"the same, so many a second"},
 	{"publish", "SOCKET HOSTS SEED", 3, cmd_publish,
 		"publish a set of hosts"},
 	{"exec", "FILE COMMAND...", 2, cmd_exec, "note the time, run it"},
