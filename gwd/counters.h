@@ -31,6 +31,9 @@ struct counters {
 	uint64_t fragmented, pieces; /* packets cut; what they were cut into */
 	uint64_t replies[WAY_N]; /* ICMP of ours: to peers, to local hosts */
 	uint64_t waited;	 /* packets that waited for the mapper */
+	/* messages about datagrams of ours to peers, from the network (and, of
+	 * the first, from the kernel) */
+	uint64_t told_too_big, told_unreachable;
 };
 
 /* Counts a packet dropped for this reason and remembers it. */

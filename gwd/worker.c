@@ -225,6 +225,16 @@ on_tun(evutil_socket_t fd, short what, void *arg)
 	w->cfg.failed(w->cfg.arg);
 }
 
+/* An error is that of a datagram which we sent; the socket also wakes us for
+ * such a one without an error. True: nothing more is to be read now. */
+static bool
+no_datagram(struct worker *w, ssize_t err, int i)
+{
+	if (err == -EAGAIN && i)
+		return true;
+	return !errors_take(w) && read_failed(w, "tunnel socket", err);
+}
+
 static void
 on_udp(evutil_socket_t fd, short what, void *arg)
 {
@@ -237,7 +247,7 @@ on_udp(evutil_socket_t fd, short what, void *arg)
 	w->now_ms = now_ms();
 	for (i = 0; i < BATCH; i++) {
 		n = udp_recv(fd, w->in, sizeof(w->in), &from);
-		if (n < 0 && read_failed(w, "tunnel socket", n))
+		if (n < 0 && no_datagram(w, n, i))
 			return;
 		if (n < 0)
 			continue;
@@ -251,11 +261,16 @@ struct worker *
 worker_new(const struct worker_config *cfg)
 {
 	struct worker *w = calloc(1, sizeof(*w));
+	int err;
 
 	if (!w)
 		return NULL;
 	w->cfg = *cfg;
 	w->number = send_ident(w);
+	err = udp_errors_on(cfg->udp_fd, cfg->set->tunnel_ver);
+	if (err)
+		log_warn_errno(
+			-err, "tunnel socket: path MTUs can't be learned");
 	w->tun = event_new(
 		cfg->base, cfg->tun_fd, EV_READ | EV_PERSIST, on_tun, w);
 	w->udp = event_new(

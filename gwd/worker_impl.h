@@ -4,6 +4,7 @@
 #ifndef GWD_WORKER_IMPL_H
 #define GWD_WORKER_IMPL_H
 
+#include "gwd/udp_errors.h"
 #include "gwd/worker.h"
 #include "libipref/log.h"
 
@@ -28,7 +29,9 @@ struct worker {
 	struct log_limit limit;
 	uint8_t in[PACKET_MAX];
 	uint8_t out[PACKET_MAX + GW_GROWTH];
-	uint8_t piece[PACKET_MAX]; /* of out, or a reply about it */
+	uint8_t piece[PACKET_MAX];  /* of out, or a reply about it */
+	struct udp_error error;	    /* being looked at */
+	uint8_t told[GW_REPLY_MAX]; /* the reply about it */
 };
 
 struct job {
@@ -73,5 +76,9 @@ void hold_last(
 	struct worker *w, const struct job *j, const struct packet_out *out);
 int hold_init(struct worker *w) MUSTCHECK;
 void hold_fini(struct worker *w);
+
+/* Reads the messages about our datagrams that wait, within a bound: paths
+ * become narrower, peers have an error. Returns how many it were. */
+size_t errors_take(struct worker *w);
 
 #endif

@@ -14,7 +14,87 @@
 #include "libipref/log.h"
 
 #define USUAL_MTU	1500 /* of a path that can't be known */
+#define SEND_TRIES	3
 #define HOPS_PER_SECOND 1000 /* most questions to the kernel's routes */
+
+/* When the routes can't be asked, an ordinary one is assumed; a wrong guess is
+ * found out by sending. */
+static void
+ask_first_hop(struct worker *w, const struct addr *peer)
+{
+	uint32_t mtu = USUAL_MTU;
+
+	if (w->now_ms / 1000 != w->hops_second) {
+		w->hops_second = w->now_ms / 1000;
+		w->hops_left = HOPS_PER_SECOND;
+	}
+	if (w->hops_left > 0) {
+		w->hops_left--;
+		if (first_hop_mtu(w->cfg.udp_fd, peer, &mtu))
+			mtu = USUAL_MTU;
+	}
+	paths_first_hop(w->cfg.paths, peer, mtu, w->now_ms);
+}
+
+uint32_t
+send_path_mtu(struct worker *w, const struct addr *peer)
+{
+	uint32_t mtu = paths_get(w->cfg.paths, peer, w->now_ms);
+
+	if (mtu)
+		return mtu;
+	ask_first_hop(w, peer);
+	mtu = paths_get(w->cfg.paths, peer, w->now_ms);
+	return mtu ? mtu : USUAL_MTU;
+}
+
+/* The path to peer is known not to take len bytes. */
+static bool
+is_narrower(const struct worker *w, const struct addr *peer, size_t len)
+{
+	uint32_t mtu = paths_mtu(
+		w->cfg.paths, paths_peek(w->cfg.paths, peer), w->now_ms);
+
+	return mtu && frag_room(w->cfg.set, mtu) < len;
+}
+
+/* The kernel won't take a datagram of this size: why is in the error queue,
+ * unless that had no room. */
+static void
+learn_why(struct worker *w, const struct addr *peer, size_t len, size_t taken)
+{
+	uint32_t mtu;
+
+	if (taken || is_narrower(w, peer, len))
+		return;
+	if (!first_hop_mtu(w->cfg.udp_fd, peer, &mtu))
+		(void)paths_learn(w->cfg.paths, peer, mtu, w->now_ms);
+}
+
+/* A send may fail for what the network said about another datagram, to another
+ * peer even: that is read, and the send repeated. -EMSGSIZE: the path is now
+ * known to be narrower than this datagram, or nothing is known to help. */
+static int
+send_datagram(struct worker *w, const struct udp_to *to, const uint8_t *pkt,
+	size_t len)
+{
+	size_t taken;
+	int i, err = 0;
+
+	for (i = 0; i < SEND_TRIES; i++) {
+		err = udp_send(w->cfg.udp_fd, pkt, len, to);
+		if (!err || err == -EAGAIN || err == -ENOBUFS)
+			return err;
+		taken = errors_take(w);
+		if (err == -EMSGSIZE)
+			learn_why(w, &to->addr, len, taken);
+		else if (!taken && i)
+			return err;
+		if (is_narrower(w, &to->addr, len))
+			return -EMSGSIZE;
+	}
+	return err;
+}
 
 static int
 send_way(struct worker *w, const struct addr *peer, const struct peer_way *way,
@@ -27,7 +107,7 @@ send_way(struct worker *w, const struct addr *peer, const struct peer_way *way,
 		.tos = peer_confs_tos(w->cfg.confs, peer, tos),
 	};
 
-	return udp_send(w->cfg.udp_fd, pkt, len, &to);
+	return send_datagram(w, &to, pkt, len);
 }
 
 /* pkt: the packet in out, or a piece of it. */
@@ -128,37 +208,6 @@ too_big(struct worker *w, const struct job *j, const struct packet_out *out,
 		send_reply(w, j, &r);
 }
 
-/* When the routes can't be asked, an ordinary one is assumed; a wrong guess is
- * found out by sending. */
-static void
-ask_first_hop(struct worker *w, const struct addr *peer)
-{
-	uint32_t mtu = USUAL_MTU;
-
-	if (w->now_ms / 1000 != w->hops_second) {
-		w->hops_second = w->now_ms / 1000;
-		w->hops_left = HOPS_PER_SECOND;
-	}
-	if (w->hops_left > 0) {
-		w->hops_left--;
-		if (first_hop_mtu(w->cfg.udp_fd, peer, &mtu))
-			mtu = USUAL_MTU;
-	}
-	paths_first_hop(w->cfg.paths, peer, mtu, w->now_ms);
-}
-
-uint32_t
-send_path_mtu(struct worker *w, const struct addr *peer)
-{
-	uint32_t mtu = paths_get(w->cfg.paths, peer, w->now_ms);
-
-	if (mtu)
-		return mtu;
-	ask_first_hop(w, peer);
-	mtu = paths_get(w->cfg.paths, peer, w->now_ms);
-	return mtu ? mtu : USUAL_MTU;
-}
-
 void
 send_denied(struct worker *w, const struct job *j)
 {
@@ -177,17 +226,22 @@ send_denied(struct worker *w, const struct job *j)
 void
 send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
 {
-	uint32_t mtu = send_path_mtu(w, &out->peer);
-	size_t room = frag_room(w->cfg.set, mtu);
-	int err;
+	int i, err = -EMSGSIZE;
+	uint32_t mtu;
+	size_t room;
 
-	if (out->len <= room) {
-		err = send_peer(w, out, out->p, out->len);
-	} else if (frag_forbidden(out->p)) {
-		too_big(w, j, out, mtu);
-		return;
-	} else {
-		err = send_pieces(w, out, room);
+	/* Again when sending shows that the path is narrower. */
+	for (i = 0; err == -EMSGSIZE && i < SEND_TRIES; i++) {
+		mtu = send_path_mtu(w, &out->peer);
+		room = frag_room(w->cfg.set, mtu);
+		if (out->len <= room) {
+			err = send_peer(w, out, out->p, out->len);
+		} else if (frag_forbidden(out->p)) {
+			too_big(w, j, out, mtu);
+			return;
+		} else {
+			err = send_pieces(w, out, room);
+		}
 	}
 	if (err)
 		job_drop(w, j, DROP_UDP_SEND);

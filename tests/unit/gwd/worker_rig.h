@@ -45,7 +45,7 @@ struct rig {
 	int peer; /* the peer's socket */
 };
 
-static enum drop
+static inline enum drop
 on_wait(const struct packet_in *in, const struct packet_out *out,
 	unsigned asked, uint64_t now, void *arg)
 {
@@ -54,14 +54,14 @@ on_wait(const struct packet_in *in, const struct packet_out *out,
 	return wait_packet(r->wait, in, out, asked, now);
 }
 
-static void
+static inline void
 on_failed(void *arg)
 {
 	(void)arg;
 	ck_abort_msg("the worker failed");
 }
 
-static uint16_t
+static inline uint16_t
 port_of(int fd)
 {
 	struct sockaddr_storage ss;
@@ -74,7 +74,7 @@ port_of(int fd)
 	return e.port;
 }
 
-static void
+static inline void
 open_ends(struct rig *r)
 {
 	const struct udp_config here = {.bind = {4, {127, 0, 0, 1}}};
@@ -89,7 +89,7 @@ open_ends(struct rig *r)
 	ck_assert_int_eq(udp_open(&there, &r->peer), 0);
 }
 
-static void
+static inline void
 start_worker(struct rig *r)
 {
 	const struct limit_rate all = {1000, 100}, each = {10, 10};
@@ -118,7 +118,7 @@ start_worker(struct rig *r)
 	ck_assert_ptr_nonnull(r->worker);
 }
 
-static void
+static inline void
 start_feed(struct rig *r)
 {
 	const struct feed_config cfg = {
@@ -138,7 +138,7 @@ start_feed(struct rig *r)
 	wait_connect(r->wait, r->feed, r->worker);
 }
 
-static struct msg_entry
+static inline struct msg_entry
 remote(const struct addr *ea, uint64_t ref)
 {
 	return (struct msg_entry){.flags = MSG_ENTRY_LISTED,
@@ -146,7 +146,7 @@ remote(const struct addr *ea, uint64_t ref)
 		.arec = {.ea = *ea, .gw = peer, .ref = ref_from_u64(ref)}};
 }
 
-static void
+static inline void
 send_set(struct rig *r, const struct msg_entry *e)
 {
 	const struct msg m = {.mode = MSG_DATA,
@@ -158,7 +158,7 @@ send_set(struct rig *r, const struct msg_entry *e)
 	mapper_send(&r->mp, &m);
 }
 
-static void
+static inline void
 rig_init(struct rig *r, uint32_t path_mtu)
 {
 	*r = (struct rig){
@@ -181,7 +181,7 @@ rig_init(struct rig *r, uint32_t path_mtu)
 }
 
 /* The mapper is there, with the known mappings. */
-static void
+static inline void
 follow(struct rig *r)
 {
 	struct mapper_req q;
@@ -207,7 +207,7 @@ follow(struct rig *r)
 	mapper_answer(&r->mp, &q, true);
 }
 
-static void
+static inline void
 rig_fini(struct rig *r)
 {
 	feed_free(r->feed);
@@ -224,22 +224,23 @@ rig_fini(struct rig *r)
 	close(r->peer);
 }
 
-static const struct counters *
+static inline const struct counters *
 counted(const struct rig *r)
 {
 	return worker_counters(r->worker);
 }
 
 /* A host sends a UDP packet; its payload begins with the mark. */
-static void
+static inline void
 host_sends(struct rig *r, const struct addr *src, const struct addr *dst,
 	size_t payload, bool df, uint8_t mark)
 {
-	uint8_t p[4096] = {0};
+	static uint8_t p[UINT16_MAX];
 	size_t len = IP_HEADER + UDP_HEADER + payload;
 	struct wbuf w;
 
 	ck_assert_uint_le(len, sizeof(p));
+	memset(p, 0, sizeof(p));
 	wbuf_init(&w, p, sizeof(p));
 	wbuf_u8(&w, 0x45);
 	wbuf_u8(&w, r->tos);
@@ -259,7 +260,7 @@ host_sends(struct rig *r, const struct addr *src, const struct addr *dst,
 }
 
 /* What comes out at a descriptor, within the bound. */
-static size_t
+static inline size_t
 receive(struct rig *r, int fd, uint8_t *buf, size_t size)
 {
 	ssize_t n;
@@ -268,7 +269,7 @@ receive(struct rig *r, int fd, uint8_t *buf, size_t size)
 	return (size_t)n;
 }
 
-static bool
+static inline bool
 is_empty(int fd)
 {
 	uint8_t b;
@@ -277,7 +278,7 @@ is_empty(int fd)
 }
 
 /* The peer gets an unfragmented packet with this mark. */
-static void
+static inline void
 peer_gets(struct rig *r, uint8_t mark)
 {
 	uint8_t p[4096];
@@ -289,7 +290,7 @@ peer_gets(struct rig *r, uint8_t mark)
 }
 
 /* The host gets this ICMP error from the gateway. */
-static void
+static inline void
 host_gets(struct rig *r, uint8_t type, uint8_t code)
 {
 	uint8_t p[4096];
@@ -305,7 +306,7 @@ host_gets(struct rig *r, uint8_t type, uint8_t code)
 	ck_assert_uint_eq(p[IP_HEADER + 1], code);
 }
 
-static void
+static inline void
 answer(struct rig *r, const struct mapper_req *q, const struct arec *rec)
 {
 	const struct msg m = {.mode = MSG_ACK,
@@ -318,7 +319,7 @@ answer(struct rig *r, const struct mapper_req *q, const struct arec *rec)
 	mapper_send(&r->mp, &m);
 }
 
-static void
+static inline void
 answer_unknown(struct rig *r)
 {
 	struct mapper_req q = mapper_expect(&r->mp, MSG_LOOKUP_EA);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the network says about datagrams of ours. Anybody can send such a
+ * message: it may make a path narrower, within bounds, and nothing else.
+ *
+ * A packet is being worked on when these run in the middle of a send: nothing
+ * here touches its buffers.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "gwd/lost.h"
+#include "gwd/udp_errors.h"
+#include "gwd/worker_impl.h"
+
+#define ERRORS_MAX 64 /* read at a time */
+
+/* What is believed at least when a message does not quote a packet that we can
+ * have sent: it may be forged, and what gets through everywhere does no harm
+ * (RFC 8200, 5). */
+#define UNPROVED_LEAST 1280
+
+/* The host whose packet was lost learns it from the message, as far as that
+ * goes; else from its next packet. */
+static void
+tell_host(struct worker *w, const struct udp_error *e)
+{
+	struct packet_out out = {.p = w->told, .size = sizeof(w->told)};
+	const struct job j = {
+		.way = WAY_IN,
+		.in = {.p = e->quote, .len = e->quote_len, .from = e->from},
+	};
+	uint32_t mtu = send_path_mtu(w, &e->to);
+
+	lost_reply(w->cfg.set, w->cfg.maps, e->quote, e->quote_len, mtu,
+		w->number++, &out);
+	if (out.reply)
+		send_reply(w, &j, &out);
+}
+
+static void
+too_big(struct worker *w, const struct udp_error *e)
+{
+	bool ours = !e->from.ver;
+	char to[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
+	uint32_t mtu = e->mtu;
+	bool proved = !ours && lost_is_ours(w->cfg.set, w->cfg.maps, &e->to,
+				       e->quote, e->quote_len);
+
+	if (!ours && !proved && mtu < UNPROVED_LEAST)
+		mtu = UNPROVED_LEAST;
+	if (paths_learn(w->cfg.paths, &e->to, mtu, w->now_ms))
+		log_debug("path to %s: MTU %u, says %s",
+			addr_format(&e->to, to), mtu,
+			ours ? "the kernel" : addr_format(&e->from, from));
+	if (proved)
+		tell_host(w, e);
+}
+
+size_t
+errors_take(struct worker *w)
+{
+	struct udp_error *e = &w->error;
+	size_t n;
+
+	for (n = 0; n < ERRORS_MAX; n++) {
+		if (udp_errors_next(w->cfg.udp_fd, e))
+			break;
+		if (e->error == EMSGSIZE) {
+			w->counters.told_too_big++;
+			too_big(w, e);
+		} else {
+			w->counters.told_unreachable++;
+			peers_error(w->cfg.peers, &e->to, e->error, w->now_ms);
+		}
+	}
+	return n;
+}
