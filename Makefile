@@ -37,7 +37,8 @@ PROGRAMS  = gwd mapperd dnsagentd resolverd iprefctl
 PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix libipref/,addr ref text msg msg_item table dns/screen dns/name dns/message dns/xfr) \
 	$(addprefix gwd/,packet packet4 packet6 header encap decap cksum l4 icmp frag pmtu limit \
-		peers peer_conf pending counters proof paths lost) \
+		peers pending counters proof paths lost) \
+	$(addprefix gwd/,peer_conf peers_text trim) \
 	$(addprefix mapperd/,entry allot allot_ref allot_tentative block gone \
 		pool quota change hostset waits ring show filter) \
 	iprefctl/args \

@@ -8,6 +8,7 @@
 #include "gwd/first_hop.h"
 #include "gwd/frag.h"
 #include "gwd/icmp.h"
+#include "gwd/trim.h"
 #include "gwd/tun.h"
 #include "gwd/udp.h"
 #include "gwd/worker_impl.h"
@@ -129,30 +130,34 @@ send_local(struct worker *w, const struct packet_out *out)
 	return tun_write(w->cfg.tun_fd, out->p, out->len);
 }
 
+static int
+reply_to_peer(struct worker *w, const struct packet_out *out, size_t len)
+{
+	const struct peer_way way =
+		peers_answer(w->cfg.peers, &out->peer, len, w->now_ms);
+
+	return send_way(w, &out->peer, &way, 0, out->p, len);
+}
+
 void
 send_reply(struct worker *w, const struct job *j, const struct packet_out *out)
 {
 	bool to_peer = out->reply == REPLY_PEER;
 	struct addr src, dst = out->peer;
-	struct peer_way way;
+	size_t len = out->len;
 	int err;
 
-	if (!to_peer)
-		counters_addrs(out->p, out->len, &src, &dst);
-	if (!limit_take(w->cfg.limit, &dst, w->now_ms)) {
+	if (to_peer)
+		len = trim_error(
+			out->p, len, peers_allowance(w->cfg.peers, &dst));
+	else
+		counters_addrs(out->p, len, &src, &dst);
+	/* who may get none takes nothing from those who may */
+	if (!len || !limit_take(w->cfg.limit, &dst, w->now_ms)) {
 		job_drop(w, j, DROP_ICMP_LIMITED);
 		return;
 	}
-	if (to_peer) {
-		way = peers_answer(w->cfg.peers, &dst, out->len, w->now_ms);
-		if (!way.port) {
-			job_drop(w, j, DROP_ICMP_LIMITED);
-			return;
-		}
-		err = send_way(w, &dst, &way, 0, out->p, out->len);
-	} else {
-		err = send_local(w, out);
-	}
+	err = to_peer ? reply_to_peer(w, out, len) : send_local(w, out);
 	if (err)
 		job_drop(w, j, to_peer ? DROP_UDP_SEND : DROP_TUN_WRITE);
 	else
