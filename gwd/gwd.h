@@ -12,6 +12,7 @@
 #include "gwd/worker.h"
 
 struct maps;
+struct peers_file;
 
 struct gwd {
 	struct gwd_conf conf;
@@ -23,8 +24,9 @@ struct gwd {
 	struct maps *maps;
 	struct peers *peers;
 	struct limit *limit;
-	struct paths *paths; /* to peers */
-	struct paths *hosts; /* to local hosts */
+	struct peers_file *peers_file; /* NULL: none */
+	struct paths *paths;	       /* to peers */
+	struct paths *hosts;	       /* to local hosts */
 	int tun_fd, udp_fd;
 	int raw_fd; /* -1: not needed */
 	struct wait *wait;

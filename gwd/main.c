@@ -2,12 +2,14 @@
 /*
  * gwd: the parts in the order in which they start, undone in reverse.
  *
- * The tables first, for nothing works without them; then the device (its MTU
- * comes from the uplink's); the tunnel socket; what moves packets; last the
- * feed, which needs somebody to tell about changes. Whether mapperd is there is
- * nobody's condition.
+ * The tables first, for nothing works without them, with what was in them
+ * before a restart; then the device (its MTU comes from the uplink's); the
+ * tunnel socket; what moves packets; last the feed, which needs somebody to
+ * tell about changes. Whether mapperd is there is nobody's condition.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "gwd/maps.h"
 #include "gwd/metrics.h"
 #include "gwd/pages.h"
+#include "gwd/peers_file.h"
 #include "gwd/pmtu.h"
 #include "gwd/status.h"
 #include "gwd/tun.h"
@@ -24,6 +27,7 @@
 #include "libipref/daemon.h"
 #include "libipref/log.h"
 
+#define STATE_FILE     "gwd.state"
 #define UPLINK_MTU     1500 /* when it can't be known */
 #define LOCAL_PATH_MTU 1500 /* to local hosts, until less is learned */
 
@@ -75,6 +79,49 @@ static void
 stop_tables(struct daemon *d)
 {
 	free_tables(d->state);
+}
+
+/* By default beside the control socket: both are of this process. */
+static int
+state_path(const struct gwd_conf *c, char *path, size_t size)
+{
+	int n = c->state_file ? snprintf(path, size, "%s", c->state_file)
+			      : snprintf(path, size, "%s/%s",
+					c->common.control_dir, STATE_FILE);
+
+	return n < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+static int
+start_state(struct daemon *d)
+{
+	struct gwd *g = d->state;
+	const struct peers_kept kept = {
+		.peers = g->peers,
+		.paths = g->paths,
+		.ver = g->set.tunnel_ver,
+	};
+	char path[PATH_MAX];
+
+	if (state_path(&g->conf, path, sizeof(path))) {
+		log_err("state-file: the path is too long");
+		return -ENAMETOOLONG;
+	}
+	if (!path[0])
+		return 0;
+	g->peers_file = peers_file_new(d->base, path, &kept);
+	if (g->peers_file)
+		return 0;
+	log_err("state-file: no memory");
+	return -ENOMEM;
+}
+
+static void
+stop_state(struct daemon *d)
+{
+	struct gwd *g = d->state;
+
+	peers_file_free(g->peers_file);
 }
 
 /* The MTU of the uplink. When it is not one for all peers, each one's path is
@@ -343,6 +390,7 @@ main(int argc, char **argv)
 {
 	static const struct daemon_part parts[] = {
 		{"tables", start_tables, stop_tables},
+		{"state file", start_state, stop_state},
 		{"tun", start_device, stop_device},
 		{"tunnel socket", start_socket, stop_socket},
 		{"worker", start_worker, stop_worker},

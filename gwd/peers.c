@@ -386,6 +386,16 @@ peers_next(const struct peers *p, size_t *pos)
 	return n ? &n->peer : NULL;
 }
 
+const struct peer *
+peers_next_kept(const struct peers *p, const struct peer *after)
+{
+	const struct node *n =
+		after ? TAILQ_NEXT(CONTAINER_OF(after, struct node, peer), link)
+		      : TAILQ_FIRST(&p->kept);
+
+	return n ? &n->peer : NULL;
+}
+
 size_t
 peers_count(const struct peers *p)
 {

@@ -112,6 +112,10 @@ void peers_restore(struct peers *p, const struct endpoint *from,
 const struct peer *peers_get(const struct peers *p, const struct addr *addr);
 /* Walks all, in no order: start with *pos = 0; NULL at the end. */
 const struct peer *peers_next(const struct peers *p, size_t *pos);
+/* Walks those that are kept, the one silent for longest first: after NULL
+ * begins; NULL at the end. */
+const struct peer *peers_next_kept(
+	const struct peers *p, const struct peer *after);
 size_t peers_count(const struct peers *p);
 size_t peers_proved(const struct peers *p);
 const struct peers_stats *peers_stats(const struct peers *p);
