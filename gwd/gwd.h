@@ -13,6 +13,7 @@
 
 struct maps;
 struct peers_file;
+struct tracer;
 
 struct gwd {
 	struct gwd_conf conf;
@@ -29,6 +30,7 @@ struct gwd {
 	struct paths *hosts;	       /* to local hosts */
 	int tun_fd, udp_fd;
 	int raw_fd; /* -1: not needed */
+	struct tracer *tracer;
 	struct wait *wait;
 	struct worker *worker;
 	struct feed *feed;

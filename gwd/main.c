@@ -22,8 +22,10 @@
 #include "gwd/peers_file.h"
 #include "gwd/pmtu.h"
 #include "gwd/status.h"
+#include "gwd/tracer.h"
 #include "gwd/tun.h"
 #include "gwd/udp.h"
+#include "gwd/why.h"
 #include "libipref/daemon.h"
 #include "libipref/log.h"
 
@@ -270,7 +272,7 @@ static int
 start_worker(struct daemon *d)
 {
 	struct gwd *g = d->state;
-	const struct worker_config cfg = {
+	struct worker_config cfg = {
 		.base = d->base,
 		.tun_fd = g->tun_fd,
 		.udp_fd = g->udp_fd,
@@ -289,11 +291,13 @@ start_worker(struct daemon *d)
 	};
 
 	g->wait = wait_new(d->base);
+	g->tracer = cfg.tracer = tracer_new(d->base, g->maps);
 	g->worker = worker_new(&cfg);
-	if (g->wait && g->worker)
+	if (g->wait && g->tracer && g->worker)
 		return 0;
 	log_err("worker: no memory");
 	worker_free(g->worker);
+	tracer_free(g->tracer);
 	wait_free(g->wait);
 	return -ENOMEM;
 }
@@ -304,6 +308,7 @@ stop_worker(struct daemon *d)
 	struct gwd *g = d->state;
 
 	worker_free(g->worker);
+	tracer_free(g->tracer);
 	wait_free(g->wait);
 }
 
@@ -333,6 +338,8 @@ start_feed(struct daemon *d)
 	status_start(d->ctl, g);
 	metrics_start(d->ctl, g);
 	pages_start(d->ctl, g);
+	why_start(d->ctl, g);
+	tracer_start(g->tracer, d->ctl);
 	return 0;
 }
 

@@ -53,6 +53,10 @@ packet_metrics(struct ctl_metrics *m, const struct gwd *g)
 		c->fragmented);
 	one(m, P "fragments_total", CTL_COUNTER,
 		"Pieces that packets were cut into.", c->pieces);
+	ctl_metric(m, P "path_messages_total", CTL_COUNTER,
+		"Messages about datagrams to peers, by what they say.");
+	ctl_sample(m, "says=\"too_big\"", c->told_too_big);
+	ctl_sample(m, "says=\"unreachable\"", c->told_unreachable);
 	one(m, P "waited_packets_total", CTL_COUNTER,
 		"Packets that had to wait for the mapper.", c->waited);
 	one(m, P "waiting_packets", CTL_GAUGE,
@@ -136,12 +140,35 @@ peer_metrics(struct ctl_metrics *m, const struct gwd *g)
 		peers_proved(g->peers));
 	one(m, P "peers_evicted_total", CTL_COUNTER,
 		"Other gateways forgotten for others.", s->evicted);
+	one(m, P "peers_evicted_proved_total", CTL_COUNTER,
+		"Of them, those with which packets went to and fro.",
+		s->evicted_proved);
 	one(m, P "peer_port_changes_total", CTL_COUNTER,
 		"Times that another port of a peer was learned.",
 		s->port_changes);
 	one(m, P "peer_port_refusals_total", CTL_COUNTER,
 		"Packets from a port of a peer while another one was in use.",
 		s->port_refusals);
+}
+
+/* of="peers": outside the tunnel; of="hosts": to local hosts. */
+static void
+path_metrics(struct ctl_metrics *m, const struct gwd *g)
+{
+	const struct paths_stats *p = paths_stats(g->paths);
+	const struct paths_stats *h = paths_stats(g->hosts);
+
+	ctl_metric(m, P "paths", CTL_GAUGE, "Addresses whose path is known.");
+	ctl_sample(m, "of=\"peers\"", paths_count(g->paths));
+	ctl_sample(m, "of=\"hosts\"", paths_count(g->hosts));
+	ctl_metric(m, P "paths_narrower_total", CTL_COUNTER,
+		"Times that a path turned out to be narrower.");
+	ctl_sample(m, "of=\"peers\"", p->learned);
+	ctl_sample(m, "of=\"hosts\"", h->learned);
+	ctl_metric(m, P "paths_full_total", CTL_COUNTER,
+		"Path MTUs not learned, as all known paths were in use.");
+	ctl_sample(m, "of=\"peers\"", p->full);
+	ctl_sample(m, "of=\"hosts\"", h->full);
 }
 
 static void
@@ -152,6 +179,7 @@ metrics(struct ctl_metrics *m, void *arg)
 	packet_metrics(m, g);
 	feed_metrics(m, g);
 	peer_metrics(m, g);
+	path_metrics(m, g);
 }
 
 void

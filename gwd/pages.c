@@ -9,6 +9,7 @@
 
 #include <event2/buffer.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gwd/gwd.h"
 #include "gwd/show.h"
@@ -83,6 +84,34 @@ page_drops(const char *query, struct evbuffer *body, void *arg)
 
 /* --- /peers --------------------------------------------------------------- */
 
+/* What the network said last of datagrams to the peer. */
+static json_t *
+error_object(const struct peer *p, uint64_t now)
+{
+	json_t *o;
+
+	if (!p->error_ms)
+		return json_null();
+	o = json_object();
+	show_put(o, "error", json_string(strerror(p->error)));
+	show_ago(o, "seconds", p->error_ms, now);
+	show_number(o, "count", p->errors);
+	return o;
+}
+
+/* What the operator has set about just this peer; 0 and null: nothing. */
+static json_t *
+settings_object(const struct peer_conf *c)
+{
+	json_t *o = json_object();
+
+	show_number(o, "port", c->port);
+	show_number(o, "mtu", c->mtu);
+	show_put(o, "tos", json_boolean(c->tos));
+	show_number(o, "keep_alive_seconds", c->keep_alive_s);
+	return o;
+}
+
 json_t *
 pages_peer(const struct gwd *g, const struct peer *p, uint64_t now)
 {
@@ -92,19 +121,24 @@ pages_peer(const struct gwd *g, const struct peer *p, uint64_t now)
 		[PEER_ANSWERED] = "answered",
 		[PEER_PROVED] = "proved",
 	};
+	uint32_t mtu = paths_mtu(g->paths, paths_peek(g->paths, &p->addr), now);
 	json_t *o = json_object();
 
-	(void)g;
 	show_addr(o, "address", &p->addr);
 	show_put(o, "port", p->port ? json_integer(p->port) : json_null());
 	show_put(o, "state", json_string(proofs[p->proof]));
 	show_ago(o, "heard_seconds", p->heard_ms, now);
+	show_ago(o, "sent_seconds", p->sent_ms, now);
 	show_ago(o, "known_seconds", p->since_ms, now);
 	show_number(o, "in_packets", p->in_packets);
 	show_number(o, "in_bytes", p->in_bytes);
 	show_number(o, "out_packets", p->out_packets);
 	show_number(o, "out_bytes", p->out_bytes);
 	show_number(o, "other_port", p->other_port);
+	show_put(o, "path_mtu", mtu ? json_integer(mtu) : json_null());
+	show_put(o, "path_error", error_object(p, now));
+	show_put(o, "settings",
+		settings_object(peer_confs_get(&g->confs, &p->addr)));
 	return o;
 }
 

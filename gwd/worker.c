@@ -17,6 +17,7 @@
 #include "gwd/decap.h"
 #include "gwd/encap.h"
 #include "gwd/maps.h"
+#include "gwd/tracer.h"
 #include "gwd/tun.h"
 #include "gwd/udp.h"
 #include "libipref/log.h"
@@ -40,11 +41,42 @@ trace(const struct worker *w, const struct job *j, const char *what)
 		addr_format(&a, src), addr_format(&b, dst), j->in.len, what);
 }
 
+/* For those who trace packets; out NULL: nothing was written. */
+static void
+show(const struct worker *w, const struct job *j, const struct packet_out *out,
+	enum trace_result result, enum drop drop)
+{
+	struct trace_input t = {
+		.way = j->way,
+		.result = result,
+		.drop = drop,
+		.in = j->in.p,
+		.in_len = j->in.len,
+		.peer = {j->in.from, j->port},
+		.pub = &w->cfg.set->pub,
+	};
+	const struct peer *peer;
+
+	if (out) {
+		t.out = out->p;
+		t.out_len = out->len;
+	}
+	if (out && j->way == WAY_OUT) {
+		peer = peers_get(w->cfg.peers, &out->peer);
+		t.peer.addr = out->peer;
+		t.peer.port = peer ? peer->port : 0;
+	}
+	tracer_packet(w->cfg.tracer, &t);
+}
+
 void
 job_drop(struct worker *w, const struct job *j, enum drop drop)
 {
 	counters_drop(&w->counters, drop, j->way, &j->in, w->now_ms);
+	recent_note(&w->recent, drop, j->way, &j->in, w->now_ms);
 	trace(w, j, drop_label(drop));
+	if (tracer_on(w->cfg.tracer))
+		show(w, j, NULL, TRACE_DROPPED, drop);
 }
 
 void
@@ -58,6 +90,8 @@ job_pass(struct worker *w, const struct job *j, const struct packet_out *out)
 	w->counters.packets[j->way]++;
 	w->counters.bytes[j->way] += j->in.len;
 	trace(w, j, "passed");
+	if (tracer_on(w->cfg.tracer))
+		show(w, j, out, TRACE_PASSED, DROP_NONE);
 }
 
 void
@@ -65,6 +99,8 @@ job_waits(struct worker *w, const struct job *j)
 {
 	w->counters.waited++;
 	trace(w, j, "waits");
+	if (tracer_on(w->cfg.tracer))
+		show(w, j, NULL, TRACE_WAITS, DROP_NONE);
 }
 
 /* --- translating -------------------------------------------------------- */
@@ -157,6 +193,7 @@ run_datagram(struct worker *w, size_t len, const struct udp_from *from)
 	struct job j = {
 		.way = WAY_IN,
 		.in = {.p = w->in, .len = len, .from = *peer},
+		.port = from->from.port,
 	};
 
 	if (!peer_confs_allow(w->cfg.confs, peer)) {
@@ -271,6 +308,7 @@ worker_new(const struct worker_config *cfg)
 	if (err)
 		log_warn_errno(
 			-err, "tunnel socket: path MTUs can't be learned");
+	recent_init(&w->recent, (uint64_t)send_ident(w) << 32 | send_ident(w));
 	w->tun = event_new(
 		cfg->base, cfg->tun_fd, EV_READ | EV_PERSIST, on_tun, w);
 	w->udp = event_new(
@@ -300,4 +338,10 @@ const struct counters *
 worker_counters(const struct worker *w)
 {
 	return &w->counters;
+}
+
+const struct recent *
+worker_recent(const struct worker *w)
+{
+	return &w->recent;
 }

@@ -16,8 +16,10 @@
 #include "gwd/paths.h"
 #include "gwd/peers.h"
 #include "gwd/pending.h"
+#include "gwd/recent.h"
 
 struct event_base;
+struct tracer;
 struct worker;
 
 /* All pointers are borrowed. */
@@ -31,9 +33,10 @@ struct worker_config {
 	struct peers *peers;
 	const struct peer_confs *confs;
 	struct limit *limit;
-	struct paths *paths; /* to peers, outside the tunnel */
-	struct paths *hosts; /* to local hosts; used for IPv6 */
-	const bool *trace;   /* log every packet */
+	struct paths *paths;   /* to peers, outside the tunnel */
+	struct paths *hosts;   /* to local hosts; used for IPv6 */
+	const bool *trace;     /* log every packet */
+	struct tracer *tracer; /* shown every packet; NULL: none */
 	/* out->ask is to be asked before this packet (borrowed) can go on;
 	 * asked: what was asked for it before. DROP_NONE: it waits and comes
 	 * back; else why it is dropped (out->drop: the answer is known to be
@@ -58,5 +61,6 @@ void worker_again(struct worker *w, const struct waiting *p);
 void worker_drop(struct worker *w, const struct waiting *p, enum drop drop);
 
 const struct counters *worker_counters(const struct worker *w);
+const struct recent *worker_recent(const struct worker *w);
 
 #endif

@@ -5,6 +5,7 @@
 #define GWD_WORKER_IMPL_H
 
 #include "gwd/udp_errors.h"
+#include "gwd/recent.h"
 #include "gwd/worker.h"
 #include "libipref/log.h"
 
@@ -20,6 +21,7 @@ struct worker {
 	struct held *held;	 /* owned */
 	struct event *held_end;	 /* owned; those that waited in vain */
 	struct counters counters;
+	struct recent recent;
 	uint64_t now_ms;	  /* of this call from the loop */
 	uint32_t number;	  /* for packet_in.number */
 	uint32_t ident[N_IDENTS]; /* random, for packets that we split */
@@ -37,6 +39,7 @@ struct worker {
 struct job {
 	enum way way;
 	struct packet_in in;
+	uint16_t port;	/* of the datagram's sender; 0: not known (any more) */
 	unsigned asked; /* 1 << ASK_*: what it has waited for: never twice */
 };
 

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOKUP_MAX 1024
-
 static size_t
 find_option(const struct args_option *options, size_t n_options,
 	const char *name, size_t len)
@@ -120,55 +118,96 @@ trim(char *s)
 	return s;
 }
 
+/* what is "GW + REF", the plus at `plus`. */
 static bool
-lookup_pair(char target[ARGS_TARGET_MAX], char *gw, char *ref,
-	char error[ARGS_ERROR_MAX])
+take_pair(struct who *w, char *what, char *plus, char error[ARGS_ERROR_MAX])
 {
 	struct addr addr;
-	struct ref value;
+	struct ref ref;
 
-	gw = trim(gw);
-	ref = trim(ref);
-	if (!addr_parse(&addr, gw, strlen(gw))) {
+	*plus = '\0';
+	what = trim(what);
+	snprintf(w->ref, sizeof(w->ref), "%s", trim(plus + 1));
+	w->kind = WHO_IPREF;
+	memmove(w->what, what, strlen(what) + 1);
+	if (!addr_parse(&addr, w->what, strlen(w->what)))
 		snprintf(error, ARGS_ERROR_MAX,
-			"\"%.60s\": a context address is no IP address", gw);
+			"\"%.60s\": a context address is no IP address",
+			w->what);
+	else if (!ref_parse(&ref, w->ref, strlen(w->ref)))
+		snprintf(error, ARGS_ERROR_MAX, "\"%.60s\": no reference",
+			w->ref);
+	else
+		return true;
+	return false;
+}
+
+static bool
+join(struct who *w, size_t n, char **words)
+{
+	size_t i, len;
+
+	for (i = 0; i < n; i++) {
+		len = strlen(w->text);
+		if (strlen(words[i]) + 2 > sizeof(w->text) - len)
+			return false;
+		snprintf(w->text + len, sizeof(w->text) - len, "%s%s",
+			i ? " " : "", words[i]);
+	}
+	return true;
+}
+
+bool
+args_who(struct who *w, size_t n, char **words, char error[ARGS_ERROR_MAX])
+{
+	struct prefix net;
+	struct addr addr;
+	char *what, *plus;
+
+	*w = (struct who){.kind = WHO_NAME};
+	if (!join(w, n, words)) {
+		snprintf(error, ARGS_ERROR_MAX, "that is longer than any name");
 		return false;
 	}
-	if (!ref_parse(&value, ref, strlen(ref))) {
-		snprintf(error, ARGS_ERROR_MAX, "\"%.60s\": no reference", ref);
-		return false;
-	}
-	return args_query(target, "gw", gw) && args_query(target, "ref", ref);
+	memcpy(w->what, w->text, sizeof(w->what));
+	what = trim(w->what);
+	plus = strchr(what, '+');
+	if (plus)
+		return take_pair(w, what, plus, error);
+	memmove(w->what, what, strlen(what) + 1);
+	if (addr_parse(&addr, w->what, strlen(w->what)))
+		w->kind = WHO_ADDRESS;
+	else if (prefix_parse(&net, w->what, strlen(w->what)))
+		w->kind = WHO_NET;
+	if (w->kind != WHO_NAME || (*w->what && !strpbrk(w->what, " \t/")))
+		return true;
+	snprintf(error, ARGS_ERROR_MAX,
+		"\"%.60s\" is no address, no GW+REF and no name", w->what);
+	return false;
 }
 
 bool
 args_lookup(char target[ARGS_TARGET_MAX], size_t n, char **words,
 	char error[ARGS_ERROR_MAX])
 {
-	char text[LOOKUP_MAX] = "", *what, *plus;
-	struct addr addr;
-	size_t i, len;
+	struct who w;
 
-	snprintf(error, ARGS_ERROR_MAX, "that is longer than any name");
-	for (i = 0; i < n; i++) {
-		len = strlen(text);
-		if (strlen(words[i]) + 2 > sizeof(text) - len)
-			return false;
-		snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "",
-			words[i]);
-	}
-	what = trim(text);
+	if (!args_who(&w, n, words, error))
+		return false;
 	snprintf(target, ARGS_TARGET_MAX, "/mappings");
-	plus = strchr(what, '+');
-	if (plus) {
-		*plus = '\0';
-		return lookup_pair(target, what, plus + 1, error);
+	snprintf(error, ARGS_ERROR_MAX, "that is longer than any name");
+	switch (w.kind) {
+	case WHO_ADDRESS:
+		return args_query(target, "host", w.what);
+	case WHO_IPREF:
+		return args_query(target, "gw", w.what) &&
+		       args_query(target, "ref", w.ref);
+	case WHO_NAME:
+		return args_query(target, "name", w.what);
+	case WHO_NET:
+		break;
 	}
-	if (addr_parse(&addr, what, strlen(what)))
-		return args_query(target, "host", what);
-	if (*what && !strpbrk(what, " \t/"))
-		return args_query(target, "name", what);
 	snprintf(error, ARGS_ERROR_MAX,
-		"\"%.60s\" is no address, no GW+REF and no name", what);
+		"\"%.60s\" is no address, no GW+REF and no name", w.what);
 	return false;
 }

@@ -39,8 +39,26 @@ bool args_target(char target[ARGS_TARGET_MAX], const char *page,
 	const struct args *a, const struct args_option *options,
 	size_t n_options) MUSTCHECK;
 
-/* What `lookup` is asked for, as mapperd's page of mappings has it: ADDRESS,
- * GW+REF (also as several words), or a NAME. False: error. */
+/* Whom a command is asked about. */
+enum who_kind {
+	WHO_ADDRESS,
+	WHO_NET,   /* a prefix */
+	WHO_IPREF, /* GW+REF */
+	WHO_NAME,
+};
+#define WHO_TEXT_MAX 1024
+struct who {
+	enum who_kind kind;
+	char text[WHO_TEXT_MAX]; /* the words with a space between them */
+	char what[WHO_TEXT_MAX]; /* without space; of WHO_IPREF the context */
+	char ref[WHO_TEXT_MAX];	 /* WHO_IPREF */
+};
+
+/* ADDRESS, ADDRESS/LEN, GW+REF (also as several words), or a NAME. False:
+ * error. */
+bool args_who(struct who *w, size_t n, char **words,
+	char error[ARGS_ERROR_MAX]) MUSTCHECK;
+/* The same as mapperd's page of mappings has it; a prefix is an error. */
 bool args_lookup(char target[ARGS_TARGET_MAX], size_t n, char **words,
 	char error[ARGS_ERROR_MAX]) MUSTCHECK;
 

@@ -90,6 +90,8 @@ void iprefctl_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Of mappings and watch. */
 #define N_MAPPINGS_OPTIONS 4
 extern const struct args_option mappings_options[N_MAPPINGS_OPTIONS];
+#define N_TRACE_OPTIONS 4
+extern const struct args_option trace_options[N_TRACE_OPTIONS];
 #define N_DROPS_OPTIONS 1
 extern const struct args_option drops_options[N_DROPS_OPTIONS];
 
@@ -101,6 +103,7 @@ int cmd_source_remove(const struct iprefctl *ctl, const struct args *args);
 int cmd_watch(const struct iprefctl *ctl, const struct args *args);
 int cmd_backup(const struct iprefctl *ctl, const struct args *args);
 int cmd_drops(const struct iprefctl *ctl, const struct args *args);
+int cmd_trace(const struct iprefctl *ctl, const struct args *args);
 int cmd_peers(const struct iprefctl *ctl, const struct args *args);
 int cmd_forget(const struct iprefctl *ctl, const struct args *args);
 

@@ -70,6 +70,17 @@ static const struct command commands[] = {
 		.run = cmd_peers,
 	},
 	{
+		.name = "trace",
+		.arguments = "[ADDRESS[/LEN] | GW+REF] [-protocol P] "
+			     "[-direction in|out] [-drops] [-count N]",
+		.help = "packets as gwd passes or drops them, until "
+			"interrupted",
+		.options = trace_options,
+		.n_options = N_TRACE_OPTIONS,
+		.max = 8,
+		.run = cmd_trace,
+	},
+	{
 		.name = "backup",
 		.arguments = "FILE",
 		.help = "a copy of mapperd's database; \"-\": to standard "

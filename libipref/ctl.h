@@ -106,9 +106,10 @@ void ctl_reply_text(struct ctl_reply *r, int status, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 /* 200 and obj, whose reference it takes. */
 void ctl_reply_json(struct ctl_reply *r, json_t *obj);
-/* 200 and what the source gives. */
-void ctl_reply_stream(struct ctl_reply *r, const char *content_type,
-	const struct ctl_source *source, void *arg);
+/* 200 and what the source gives. NULL: the client has gone, the source was
+ * closed. */
+struct ctl_stream *ctl_reply_stream(struct ctl_reply *r,
+	const char *content_type, const struct ctl_source *source, void *arg);
 
 /* Ends all streams and forgets who waits for answers, before what they show is
  * taken down; nothing is answered any more. Before ctl_free(). */

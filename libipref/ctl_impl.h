@@ -75,7 +75,7 @@ void ctl_answer_buffer(struct evhttp_request *req, int status,
 /* ctl_stream.c, ctl_reply.c */
 void ctl_stream_open(struct ctl *c, struct evhttp_request *req,
 	const struct ctl_page_row *row);
-void ctl_stream_start(struct ctl *c, struct evhttp_request *req,
+struct ctl_stream *ctl_stream_start(struct ctl *c, struct evhttp_request *req,
 	const char *content_type, const struct ctl_source *source, void *arg);
 void ctl_streams_stop(struct ctl *c);
 void ctl_reply_open(struct ctl *c, struct evhttp_request *req,

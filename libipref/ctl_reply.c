@@ -149,17 +149,19 @@ ctl_reply_json(struct ctl_reply *r, json_t *obj)
 	free(r);
 }
 
-void
+struct ctl_stream *
 ctl_reply_stream(struct ctl_reply *r, const char *content_type,
 	const struct ctl_source *source, void *arg)
 {
 	struct evhttp_request *req = detach(r);
+	struct ctl_stream *s = NULL;
 
 	if (req)
-		ctl_stream_start(r->ctl, req, content_type, source, arg);
+		s = ctl_stream_start(r->ctl, req, content_type, source, arg);
 	else
 		source->closed(arg);
 	free(r);
+	return s;
 }
 
 void

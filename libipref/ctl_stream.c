@@ -213,7 +213,7 @@ ctl_stream_open(struct ctl *c, struct evhttp_request *req,
 	stream_free(s);
 }
 
-void
+struct ctl_stream *
 ctl_stream_start(struct ctl *c, struct evhttp_request *req,
 	const char *content_type, const struct ctl_source *source, void *arg)
 {
@@ -222,10 +222,11 @@ ctl_stream_start(struct ctl *c, struct evhttp_request *req,
 	if (!s) {
 		ctl_answer_text(req, HTTP_INTERNAL, "out of memory");
 		source->closed(arg);
-		return;
+		return NULL;
 	}
 	s->arg = arg;
 	enlist(s, content_type);
+	return s;
 }
 
 void
