@@ -6,7 +6,8 @@
 # make fuzz          each fuzzer for FUZZ_SECONDS (clang)
 # make bench         measurements, as ratios within one run; root
 # make bench-mapper  of them, those of mapperd; figures in BUILD/bench-mapper.json
-# make proofs        mapperd's model test of 10^6 operations, floods of ten minutes
+# make proofs        mapperd's model test of 10^6 operations, floods of ten minutes;
+#                    10^7 packets from gateway to gateway
 # make kill-loop     mapperd killed KILLS times under load (1000), KILL_SECONDS
 #                    at most (900)
 # make bare          tests/demo and tests/all in a fresh Debian 12 root; root
@@ -176,6 +177,7 @@ proofs: all tests
 	$(Q)for t in model flood; do \
 		MODEL_STEPS=300000 FLOOD_SECONDS=600 \
 		$(BUILD)/tests/unit/mapperd/test_$$t || exit 1; done
+	$(Q)ROUNDTRIP_PACKETS=10000000 $(BUILD)/tests/unit/gwd/test_roundtrip
 
 kill-loop: all
 	$(Q)rm -rf $(BUILD)/kill-loop

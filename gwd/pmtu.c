@@ -31,7 +31,7 @@ pmtu_to_local(uint8_t local_ver, size_t header, bool frag, uint32_t ipref_mtu)
 {
 	uint64_t mtu = ipref_mtu + packet_header_len(local_ver, frag);
 
-	if (!ipref_mtu || mtu <= header)
+	if (ipref_mtu <= header)
 		return 0;
 	mtu -= header;
 	if (local_ver == 6 && mtu < V6_LEAST)
