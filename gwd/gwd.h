@@ -4,6 +4,7 @@
 #define GWD_GWD_H
 
 #include "gwd/feed.h"
+#include "gwd/keepalive.h"
 #include "gwd/limit.h"
 #include "gwd/paths.h"
 #include "gwd/peers.h"
@@ -34,6 +35,8 @@ struct gwd {
 	struct wait *wait;
 	struct worker *worker;
 	struct feed *feed;
+	struct probe_id probe;
+	struct keepalive *keepalive;
 };
 
 #endif

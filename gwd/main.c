@@ -44,6 +44,13 @@ free_tables(struct gwd *g)
 	peer_confs_fini(&g->confs);
 }
 
+/* A few bytes come whole (getrandom(2)). */
+static bool
+fill_random(void *p, size_t len)
+{
+	return getrandom(p, len, 0) == (ssize_t)len;
+}
+
 static int
 start_tables(struct daemon *d)
 {
@@ -67,7 +74,9 @@ start_tables(struct daemon *d)
 	g->hosts = paths_new(
 		g->conf.max_local_ips, PATHS_LOWEST_V6, LOCAL_PATH_MTU);
 	if (!g->maps || !g->peers || !g->limit || !g->paths || !g->hosts ||
-		getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
+		!fill_random(&seed, sizeof(seed)) ||
+		!fill_random(&g->probe.ident, sizeof(g->probe.ident)) ||
+		!fill_random(&g->probe.cookie, sizeof(g->probe.cookie))) {
 		log_err("tables: no memory");
 		free_tables(g);
 		return -ENOMEM;
@@ -281,6 +290,7 @@ start_worker(struct daemon *d)
 		.maps = g->maps,
 		.peers = g->peers,
 		.confs = &g->confs,
+		.probe = &g->probe,
 		.limit = g->limit,
 		.paths = g->paths,
 		.hosts = g->hosts,
@@ -351,6 +361,42 @@ stop_feed(struct daemon *d)
 	feed_free(g->feed);
 }
 
+static void
+on_keep_alive(
+	const struct addr *peer, const uint8_t *pkt, size_t len, void *arg)
+{
+	worker_keep_alive(arg, peer, pkt, len);
+}
+
+static int
+start_keepalive(struct daemon *d)
+{
+	struct gwd *g = d->state;
+	const struct keepalive_config cfg = {
+		.base = d->base,
+		.set = &g->set,
+		.peers = g->peers,
+		.confs = &g->confs,
+		.id = &g->probe,
+		.send = on_keep_alive,
+		.arg = g->worker,
+	};
+
+	g->keepalive = keepalive_new(&cfg);
+	if (g->keepalive)
+		return 0;
+	log_err("keep-alive: no memory");
+	return -ENOMEM;
+}
+
+static void
+stop_keepalive(struct daemon *d)
+{
+	struct gwd *g = d->state;
+
+	keepalive_free(g->keepalive);
+}
+
 /* The old ones stay when memory is short. */
 static void
 reload_peers(struct gwd *g)
@@ -401,6 +447,7 @@ main(int argc, char **argv)
 		{"tun", start_device, stop_device},
 		{"tunnel socket", start_socket, stop_socket},
 		{"worker", start_worker, stop_worker},
+		{"keep-alive", start_keepalive, stop_keepalive},
 		{"feed", start_feed, stop_feed},
 	};
 	struct conf_table tables[SETTINGS_TABLES];

@@ -274,6 +274,7 @@ peers_restore(struct peers *p, const struct endpoint *from,
 	n->peer.port = from->port;
 	n->peer.to = *to;
 	n->peer.heard_ms = heard_ms;
+	n->peer.used_ms = heard_ms;
 	link_node(p, n, now_ms);
 }
 
@@ -340,6 +341,15 @@ peers_kept_alive(
 	if (n)
 		count_sent(&n->peer, len, now_ms);
 	return way_of(p, addr, n);
+}
+
+void
+peers_alive(struct peers *p, const struct addr *addr, uint64_t now_ms)
+{
+	struct node *n = table_get(&p->table, addr);
+
+	if (n)
+		n->peer.alive_ms = now_ms;
 }
 
 size_t

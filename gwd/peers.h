@@ -46,7 +46,9 @@ struct peer {
 				 * the port is known from before a restart */
 	uint64_t to_heard_ms;	/* last datagram to `to`, the same */
 	uint64_t sent_ms;	/* last datagram to it; 0: never */
-	uint64_t used_ms;	/* last packet of a host to it; 0: never */
+	uint64_t used_ms;	/* last packet of a host to it; 0: never. From
+				 * before a restart: last heard */
+	uint64_t alive_ms;	/* last answer to a keep-alive; 0: never */
 	uint64_t in_packets, in_bytes, out_packets, out_bytes;
 	uint64_t other_port;	 /* datagrams from a port not adopted */
 	uint64_t answered_bytes; /* ICMP of ours to it while unproved */
@@ -99,6 +101,8 @@ struct peer_way peers_answer(struct peers *p, const struct addr *addr,
  * in use by that. */
 struct peer_way peers_kept_alive(
 	struct peers *p, const struct addr *addr, size_t len, uint64_t now_ms);
+/* It was answered. */
+void peers_alive(struct peers *p, const struct addr *addr, uint64_t now_ms);
 /* The network says that packets to addr don't arrive (error: an errno). Anybody
  * can say so: it is for showing, and makes no entry. */
 void peers_error(

@@ -17,6 +17,7 @@
 #include "gwd/decap.h"
 #include "gwd/encap.h"
 #include "gwd/maps.h"
+#include "gwd/probe.h"
 #include "gwd/tracer.h"
 #include "gwd/tun.h"
 #include "gwd/udp.h"
@@ -145,6 +146,15 @@ run_out(struct worker *w, struct job *j)
 		hold_last(w, j, &out);
 }
 
+/* The kernel would not know what to do with it, and the mapper would be asked
+ * for an address of the peer. */
+static bool
+ends_here(const struct worker *w, const struct job *j)
+{
+	return w->cfg.probe &&
+	       probe_is_answer(w->cfg.set, w->cfg.probe, j->in.p, j->in.len);
+}
+
 /* from NULL: a packet that waited; its sender was noted when it came. */
 static void
 run_in(struct worker *w, struct job *j, const struct udp_from *from)
@@ -156,12 +166,16 @@ run_in(struct worker *w, struct job *j, const struct udp_from *from)
 	if (out.peer_ok && from)
 		peers_heard(w->cfg.peers, &from->from, &from->to, j->in.len,
 			w->now_ms);
-	if (out.drop)
-		refuse(w, j, &out);
-	else if (send_local(w, &out))
-		job_drop(w, j, DROP_TUN_WRITE);
-	else
+	if (out.peer_ok && ends_here(w, j)) {
+		peers_alive(w->cfg.peers, &j->in.from, w->now_ms);
 		job_pass(w, j, &out);
+	} else if (out.drop) {
+		refuse(w, j, &out);
+	} else if (send_local(w, &out)) {
+		job_drop(w, j, DROP_TUN_WRITE);
+	} else {
+		job_pass(w, j, &out);
+	}
 	if (!out.drop && out.whole)
 		hold_last(w, j, &out);
 }

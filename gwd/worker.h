@@ -19,6 +19,7 @@
 #include "gwd/recent.h"
 
 struct event_base;
+struct probe_id;
 struct tracer;
 struct worker;
 
@@ -32,6 +33,7 @@ struct worker_config {
 	struct maps *maps;
 	struct peers *peers;
 	const struct peer_confs *confs;
+	const struct probe_id *probe; /* which answers end here; NULL: none */
 	struct limit *limit;
 	struct paths *paths;   /* to peers, outside the tunnel */
 	struct paths *hosts;   /* to local hosts; used for IPv6 */
@@ -59,6 +61,11 @@ void worker_free(struct worker *w);
 void worker_again(struct worker *w, const struct waiting *p);
 /* A packet that waited is given up for this reason. */
 void worker_drop(struct worker *w, const struct waiting *p, enum drop drop);
+
+/* Sends a keep-alive, an IPREF packet to this peer. What can't be sent is
+ * lost. */
+void worker_keep_alive(struct worker *w, const struct addr *peer,
+	const uint8_t *pkt, size_t len);
 
 const struct counters *worker_counters(const struct worker *w);
 const struct recent *worker_recent(const struct worker *w);

@@ -8,6 +8,7 @@
 #include "gwd/first_hop.h"
 #include "gwd/frag.h"
 #include "gwd/icmp.h"
+#include "gwd/probe.h"
 #include "gwd/trim.h"
 #include "gwd/tun.h"
 #include "gwd/udp.h"
@@ -116,10 +117,28 @@ static int
 send_peer(struct worker *w, const struct packet_out *out, const uint8_t *pkt,
 	size_t len)
 {
-	struct peer_way way =
-		peers_sent(w->cfg.peers, &out->peer, len, w->now_ms);
+	const struct addr *to = &out->peer;
+	struct peer_way way;
 
-	return send_way(w, &out->peer, &way, out->tos, pkt, len);
+	/* An answer to a peer's keep-alive is no use of it: two that keep each
+	 * other's ports open would do so for ever. */
+	if (probe_is_echo(w->cfg.set, &peer_confs_get(w->cfg.confs, to)->ref,
+		    pkt, len))
+		way = peers_kept_alive(w->cfg.peers, to, len, w->now_ms);
+	else
+		way = peers_sent(w->cfg.peers, to, len, w->now_ms);
+	return send_way(w, to, &way, out->tos, pkt, len);
+}
+
+void
+worker_keep_alive(struct worker *w, const struct addr *peer, const uint8_t *pkt,
+	size_t len)
+{
+	struct peer_way way;
+
+	w->now_ms = now_ms();
+	way = peers_kept_alive(w->cfg.peers, peer, len, w->now_ms);
+	(void)send_way(w, peer, &way, 0, pkt, len);
 }
 
 int

@@ -309,9 +309,11 @@ tos_that_peer_gets(struct rig *r)
 	return from.tos;
 }
 
-/* DSCP and ECN of a host's packet stay inside. */
+/* DSCP and ECN of a host's packet stay inside, but for peers set so; of the
+ * pieces of a packet, too. */
 START_TEST(test_outer_tos)
 {
+	struct peer_conf line = {.addr = peer, .tos = true};
 	struct rig r;
 
 	rig_init(&r, 1500);
@@ -321,6 +323,13 @@ START_TEST(test_outer_tos)
 	r.tos = 46 << 2 | 1;
 	host_sends(&r, &listed, &known, 100, false, 'a');
 	ck_assert_uint_eq(tos_that_peer_gets(&r), 10 << 2);
+	r.confs.v = &line;
+	r.confs.n = 1;
+	host_sends(&r, &listed, &known, 100, false, 'a');
+	ck_assert_uint_eq(tos_that_peer_gets(&r), r.tos);
+	host_sends(&r, &listed, &known, 2000, false, 'a');
+	ck_assert_uint_eq(tos_that_peer_gets(&r), r.tos);
+	ck_assert_uint_eq(tos_that_peer_gets(&r), r.tos);
 	rig_fini(&r);
 }
 END_TEST
