@@ -73,7 +73,7 @@ make_message(const struct gw_settings *set, const struct ref *host,
 	header_encode(&w, &h);
 	start = icmp_begin(&w, ICMP_IN_TUNNEL, &m);
 	wbuf_bytes(&w, quote, len);
-	icmp_end(&w, start, 0);
+	icmp_end(&w, start, NULL);
 	return wbuf_ok(&w) ? w.len : 0;
 }
 
