@@ -34,6 +34,7 @@ struct counters {
 	/* messages about datagrams of ours to peers, from the network (and, of
 	 * the first, from the kernel) */
 	uint64_t told_too_big, told_unreachable;
+	uint64_t mss_clamped; /* SYNs, either way */
 };
 
 /* Counts a packet dropped for this reason and remembers it. */

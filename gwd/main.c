@@ -294,6 +294,8 @@ start_worker(struct daemon *d)
 		.limit = g->limit,
 		.paths = g->paths,
 		.hosts = g->hosts,
+		.local_mtu = g->local_mtu,
+		.clamp_mss = &g->conf.clamp_mss,
 		.trace = &g->conf.common.trace,
 		.wait = on_wait,
 		.failed = on_worker_failed,

@@ -11,7 +11,6 @@
 #define UDP_HEADER 8
 #define V4_HEADER  20
 #define V6_HEADER  40
-#define V6_LEAST   1280 /* hosts ignore less (RFC 8201, 4; RFC 7915, 4.2) */
 
 /* What deployed gateways take off an MTU that leaves, and so do we: both ends
  * then tell hosts the same. It is on the safe side: an IPREF header is never
@@ -34,8 +33,8 @@ pmtu_to_local(uint8_t local_ver, size_t header, bool frag, uint32_t ipref_mtu)
 	if (ipref_mtu <= header)
 		return 0;
 	mtu -= header;
-	if (local_ver == 6 && mtu < V6_LEAST)
-		mtu = V6_LEAST;
+	if (local_ver == 6 && mtu < PMTU_V6_LEAST)
+		mtu = PMTU_V6_LEAST;
 	return mtu < UINT16_MAX ? (uint32_t)mtu : UINT16_MAX;
 }
 

@@ -12,6 +12,10 @@
 
 #include "libipref/base.h"
 
+/* What every IPv6 path takes, and hosts ignore less (RFC 8200, 5; RFC 7915,
+ * 4.2). */
+#define PMTU_V6_LEAST 1280
+
 /* The IPREF MTU of a path; 0: nothing fits. */
 uint32_t pmtu_room(uint8_t tunnel_ver, uint32_t path_mtu);
 
@@ -26,8 +30,8 @@ uint32_t pmtu_to_local(
 uint32_t pmtu_to_tunnel(uint32_t local_mtu);
 
 /* The MTU for the gateway's interface: a local packet of that size, not
- * fragmented and with 16-byte references, just fits the uplink's MTU. 0: none
- * does. */
+ * fragmented and with 16-byte references, just fits the uplink's MTU. Never
+ * below IPv6's 1280 there. 0: none does. */
 uint32_t pmtu_interface(
 	uint8_t local_ver, uint8_t tunnel_ver, uint32_t uplink_mtu);
 

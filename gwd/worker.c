@@ -136,6 +136,9 @@ run_out(struct worker *w, struct job *j)
 
 	j->in.number = w->number++;
 	encap(w->cfg.set, w->cfg.maps, &j->in, &out);
+	if (out.mtu_of.ver == 6)
+		(void)paths_learn(
+			w->cfg.hosts, &out.mtu_of, out.mtu, w->now_ms);
 	if (out.drop)
 		refuse(w, j, &out);
 	else if (!peer_confs_allow(w->cfg.confs, &out.peer))
@@ -171,10 +174,8 @@ run_in(struct worker *w, struct job *j, const struct udp_from *from)
 		job_pass(w, j, &out);
 	} else if (out.drop) {
 		refuse(w, j, &out);
-	} else if (send_local(w, &out)) {
-		job_drop(w, j, DROP_TUN_WRITE);
 	} else {
-		job_pass(w, j, &out);
+		send_host(w, j, &out);
 	}
 	if (!out.drop && out.whole)
 		hold_last(w, j, &out);

@@ -35,8 +35,10 @@ struct worker_config {
 	const struct peer_confs *confs;
 	const struct probe_id *probe; /* which answers end here; NULL: none */
 	struct limit *limit;
-	struct paths *paths;   /* to peers, outside the tunnel */
-	struct paths *hosts;   /* to local hosts; used for IPv6 */
+	struct paths *paths; /* to peers, outside the tunnel */
+	struct paths *hosts; /* to local hosts; used for IPv6 */
+	uint32_t local_mtu;  /* of the TUN device */
+	const bool *clamp_mss;
 	const bool *trace;     /* log every packet */
 	struct tracer *tracer; /* shown every packet; NULL: none */
 	/* out->ask is to be asked before this packet (borrowed) can go on;

@@ -55,6 +55,10 @@ void send_tunnel(
 /* The peer of a local packet is denied: its sender is told; this ends the
  * job. */
 void send_denied(struct worker *w, const struct job *j);
+/* The local packet in out goes to its host, in pieces if need be; this ends the
+ * job. */
+void send_host(
+	struct worker *w, const struct job *j, const struct packet_out *out);
 /* 0 or -errno: the packet is lost. */
 int send_local(struct worker *w, const struct packet_out *out) MUSTCHECK;
 /* An ICMP error of ours about a packet that was dropped; bounded in number, and

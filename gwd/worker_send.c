@@ -8,6 +8,7 @@
 #include "gwd/first_hop.h"
 #include "gwd/frag.h"
 #include "gwd/icmp.h"
+#include "gwd/mss.h"
 #include "gwd/probe.h"
 #include "gwd/trim.h"
 #include "gwd/tun.h"
@@ -200,6 +201,24 @@ send_ident(struct worker *w)
 	return w->ident[--w->n_idents];
 }
 
+/* tunnel is the IPREF packet, out its other form or itself: the same TCP
+ * segment at their ends. */
+static void
+clamp_mss(struct worker *w, const struct addr *peer, const uint8_t *tunnel,
+	size_t len, enum l4_end to, const struct packet_out *out)
+{
+	size_t header = *w->cfg.clamp_mss ? mss_syn(tunnel, len) : 0;
+	size_t tcp_len = len - header;
+	uint16_t mss;
+
+	if (!header)
+		return;
+	mss = mss_of(
+		w->cfg.set, header, send_path_mtu(w, peer), w->cfg.local_mtu);
+	if (mss_clamp(to, out->p + (out->len - tcp_len), tcp_len, mss))
+		w->counters.mss_clamped++;
+}
+
 /* Cuts the tunnel packet in out; 0 or -errno of the first piece lost. */
 static int
 send_pieces(struct worker *w, const struct packet_out *out, size_t room)
@@ -247,6 +266,47 @@ send_denied(struct worker *w, const struct job *j)
 		send_reply(w, j, &r);
 }
 
+/* Cuts the IPv6 packet in out; 0 or -errno of the first piece lost. */
+static int
+send_host_pieces(struct worker *w, const struct packet_out *out, uint32_t mtu)
+{
+	struct packet_out piece = {.p = w->piece, .from_self = out->from_self};
+	uint32_t ident = send_ident(w);
+	size_t off = 0, pieces = 0;
+	int err = 0;
+
+	while (!err && (piece.len = frag_host_piece(out->p, out->len, mtu,
+				ident, &off, w->piece, sizeof(w->piece)))) {
+		err = send_local(w, &piece);
+		pieces++;
+	}
+	w->counters.fragmented++;
+	w->counters.pieces += pieces;
+	return err;
+}
+
+void
+send_host(struct worker *w, const struct job *j, const struct packet_out *out)
+{
+	uint32_t mtu = UINT32_MAX;
+	struct addr src, dst;
+	int err;
+
+	if (w->cfg.set->local_ver == 6) {
+		counters_addrs(out->p, out->len, &src, &dst);
+		mtu = paths_get(w->cfg.hosts, &dst, w->now_ms);
+	}
+	clamp_mss(w, &j->in.from, j->in.p, j->in.len, L4_LOCAL, out);
+	if (frag_for_host(w->cfg.set, j->in.p, out->len, mtu))
+		err = send_host_pieces(w, out, mtu);
+	else
+		err = send_local(w, out);
+	if (err)
+		job_drop(w, j, DROP_TUN_WRITE);
+	else
+		job_pass(w, j, out);
+}
+
 void
 send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
 {
@@ -254,13 +314,15 @@ send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
 	uint32_t mtu;
 	size_t room;
 
+	clamp_mss(w, &out->peer, out->p, out->len, L4_TUNNEL, out);
 	/* Again when sending shows that the path is narrower. */
 	for (i = 0; err == -EMSGSIZE && i < SEND_TRIES; i++) {
 		mtu = send_path_mtu(w, &out->peer);
 		room = frag_room(w->cfg.set, mtu);
 		if (out->len <= room) {
 			err = send_peer(w, out, out->p, out->len);
-		} else if (frag_forbidden(out->p)) {
+		} else if (frag_forbidden(out->p) &&
+			   !frag_despite_d(w->cfg.set, j->in.len)) {
 			too_big(w, j, out, mtu);
 			return;
 		} else {

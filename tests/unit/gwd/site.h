@@ -217,7 +217,7 @@ site_send(const struct site *s, const struct packet_in *in,
 		return;
 	}
 	memcpy(tunnel, out->p, len);
-	if (frag_forbidden(tunnel)) {
+	if (frag_forbidden(tunnel) && !frag_despite_d(&s->set, in->len)) {
 		frag_too_big(&s->set, in, tunnel, len, s->mtu, out);
 		site_reply(s, out, outs);
 		return;

@@ -2,6 +2,7 @@
 /* Splitting at IPREF level, and MTU arithmetic. */
 #include "gwd/frag.h"
 #include "gwd/header.h"
+#include "gwd/packet.h"
 #include "gwd/pmtu.h"
 #include "tests/unit/run.h"
 
@@ -126,6 +127,139 @@ START_TEST(test_split_nothing)
 }
 END_TEST
 
+/* IPv6 counts on 1280 bytes, though D is always set there: then a piece does
+ * not have it. */
+START_TEST(test_despite_d)
+{
+	const struct gw_settings v4 = {.local_ver = 4}, v6 = {.local_ver = 6};
+	uint8_t pkt[PAYLOAD_MAX], piece[PAYLOAD_MAX];
+	struct split_row row = splits[0];
+	size_t len, off = 0;
+
+	ck_assert(!frag_despite_d(&v4, 600));
+	ck_assert(!frag_despite_d(&v4, 1280));
+	ck_assert(frag_despite_d(&v6, 1280));
+	ck_assert(!frag_despite_d(&v6, 1281));
+	row.h.df = true;
+	len = make_packet(&row, pkt, sizeof(pkt));
+	ck_assert(frag_forbidden(pkt));
+	ck_assert_uint_gt(
+		frag_piece(pkt, len, 1400, 1, &off, piece, sizeof(piece)), 0);
+	ck_assert(!frag_forbidden(piece));
+}
+END_TEST
+
+/* Into IPv6: the same rows, by the MTU that leaves as much room. */
+static size_t
+make_host_packet(const struct split_row *row, uint8_t *buf, size_t size)
+{
+	const struct packet p = {
+		.ver = 6,
+		.src = {6, {0xfd, [15] = 1}},
+		.dst = {6, {0xfd, [15] = 2}},
+		.tos = 0x2e,
+		.ttl = row->h.ttl,
+		.proto = row->h.proto,
+		.frag = row->h.frag,
+		.mf = row->h.mf,
+		.off = row->h.off,
+		.ident = row->h.ident,
+	};
+	struct wbuf w;
+	size_t i, start;
+
+	wbuf_init(&w, buf, size);
+	start = packet_begin(&w, &p);
+	for (i = 0; i < row->payload; i++)
+		wbuf_u8(&w, (uint8_t)(i * 7 + i / 256));
+	packet_end(&w, &p, start);
+	ck_assert(wbuf_ok(&w));
+	return w.len;
+}
+
+static void
+check_host_piece(const struct split_row *row, const struct packet *whole,
+	const uint8_t *piece, size_t n, size_t from, size_t to)
+{
+	bool last = to == row->payload;
+	struct packet p;
+
+	ck_assert_int_eq(packet_parse(&p, 6, piece, n, false), DROP_NONE);
+	ck_assert(p.frag);
+	ck_assert_uint_eq(p.off, row->h.off + from);
+	ck_assert_int_eq(p.mf, row->h.mf || !last);
+	ck_assert_uint_eq(p.ident, row->h.frag ? row->h.ident : 0xabcd1234);
+	ck_assert_uint_eq(p.ttl, row->h.ttl);
+	ck_assert_uint_eq(p.tos, 0x2e);
+	ck_assert_uint_eq(p.proto, row->h.proto);
+	ck_assert(addr_eq(&p.src, &whole->src));
+	ck_assert(addr_eq(&p.dst, &whole->dst));
+	ck_assert_uint_eq(p.l4_len, to - from);
+	ck_assert(last || (to - from) % 8 == 0);
+	ck_assert_mem_eq(p.l4, whole->l4 + from, to - from);
+}
+
+START_TEST(test_host)
+{
+	uint8_t pkt[PAYLOAD_MAX + 48], piece[PAYLOAD_MAX + 48];
+	size_t i, k, len = 0, n, off, before;
+	struct packet whole;
+	uint32_t mtu;
+
+	for (i = 0; i < ARRAY_LEN(splits); i++) {
+		if (splits[i].ver != 4)
+			continue;
+		len = make_host_packet(&splits[i], pkt, sizeof(pkt));
+		ck_assert_int_eq(
+			packet_parse(&whole, 6, pkt, len, false), DROP_NONE);
+		/* 28: an IPREF header with I, as in the rows */
+		mtu = (uint32_t)splits[i].room + 48 - 28;
+		off = 0;
+		for (k = 0;; k++) {
+			before = off;
+			n = frag_host_piece(pkt, len, mtu, 0xabcd1234, &off,
+				piece, sizeof(piece));
+			if (!n)
+				break;
+			ck_assert_uint_le(n, mtu);
+			check_host_piece(
+				&splits[i], &whole, piece, n, before, off);
+		}
+		ck_assert_msg(k == splits[i].pieces, "%s: %zu pieces",
+			splits[i].why, k);
+	}
+	off = 0;
+	ck_assert_uint_eq(
+		frag_host_piece(pkt, len, 1400, 1, &off, piece, 64), 0);
+	ck_assert_uint_eq(
+		frag_host_piece(pkt, 39, 1400, 1, &off, piece, 64), 0);
+}
+END_TEST
+
+START_TEST(test_for_host)
+{
+	static const struct {
+		uint8_t local_ver, first;
+		size_t len;
+		bool cut;
+	} rows[] = {
+		{6, 0x10, 1281, true}, {6, 0x12, 1281, true},
+		{6, 0x10, 1280, false},
+		{6, 0x11, 1400, false}, /* D: the router tells the sender */
+		{4, 0x10, 1400, false}, /* the kernel cuts */
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct gw_settings set = {.local_ver = rows[i].local_ver};
+
+		ck_assert_msg(frag_for_host(&set, &rows[i].first, rows[i].len,
+				      1280) == rows[i].cut,
+			"row %zu", i);
+	}
+}
+END_TEST
+
 START_TEST(test_mtu)
 {
 	static const struct {
@@ -148,6 +282,11 @@ START_TEST(test_mtu)
 		{6, 4, 52, true, 1500, 1472, 1468},
 		{6, 6, 68, false, 1300, 1252, 1280},
 		{6, 6, 68, false, 116, 68, 0},
+		{6, 6, 76, true, 1500, 1452, 1424},
+		{6, 4, 44, false, 1313, 1285, 1281},
+		{6, 4, 44, false, 1311, 1283, 1280},
+		{6, 4, 44, false, 576, 548, 1280},
+		{6, 4, 44, false, 28, 0, 0},
 	};
 	struct gw_settings set;
 	size_t i;
@@ -186,6 +325,11 @@ START_TEST(test_mtu_interface)
 {
 	ck_assert_uint_eq(pmtu_interface(4, 4, 1500), 1448);
 	ck_assert_uint_eq(pmtu_interface(4, 6, 1500), 1404);
+	ck_assert_uint_eq(pmtu_interface(6, 4, 1500), 1468);
+	ck_assert_uint_eq(pmtu_interface(6, 6, 1500), 1424);
+	ck_assert_uint_eq(pmtu_interface(6, 4, 1312), 1280);
+	ck_assert_uint_eq(pmtu_interface(6, 6, 1280), 1280);
+	ck_assert_uint_eq(pmtu_interface(6, 4, 576), 1280);
 	ck_assert_uint_eq(pmtu_interface(4, 4, 52), 0);
 	ck_assert_uint_eq(pmtu_interface(4, 4, 0), 0);
 }
@@ -225,5 +369,6 @@ START_TEST(test_told_mtu_fits)
 }
 END_TEST
 
-RUN_TESTS("frag", test_split, test_split_nothing, test_mtu, test_mtu_leaving,
-	test_mtu_interface, test_told_mtu_fits)
+RUN_TESTS("frag", test_split, test_split_nothing, test_despite_d, test_host,
+	test_for_host, test_mtu, test_mtu_leaving, test_mtu_interface,
+	test_told_mtu_fits)

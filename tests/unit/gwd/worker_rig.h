@@ -15,6 +15,7 @@
 #include "tests/unit/gwd/mapper.h"
 
 #define STORE	     1234
+#define RIG_MTU	     1448 /* of the device, as it were */
 #define IP_HEADER    20
 #define UDP_HEADER   8
 #define IPREF_HEADER 20 /* IPv4 contexts, short references */
@@ -33,6 +34,7 @@ struct rig {
 	struct maps *maps;
 	struct peers *peers;
 	struct paths *paths, *hosts;
+	bool clamp_mss;
 	struct peer_confs confs;
 	struct limit limit;
 	struct wait *wait;
@@ -105,6 +107,8 @@ start_worker(struct rig *r)
 		.limit = &r->limit,
 		.paths = r->paths,
 		.hosts = r->hosts,
+		.local_mtu = RIG_MTU,
+		.clamp_mss = &r->clamp_mss,
 		.trace = &no_trace,
 		.wait = on_wait,
 		.failed = on_failed,
@@ -169,6 +173,7 @@ rig_init(struct rig *r, uint32_t path_mtu)
 			.own_ref = ref_from_u64(1),
 			.encode_net = {{4, {10, 240}}, 12}},
 		.revision = 5,
+		.clamp_mss = true,
 	};
 	mapper_init(&r->mp);
 	open_ends(r);
