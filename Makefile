@@ -43,7 +43,7 @@ PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix gwd/,recent trace trace_filter) \
 	$(addprefix mapperd/,entry allot allot_ref allot_tentative block gone \
 		pool quota change hostset waits ring show filter) \
-	iprefctl/args \
+	$(addprefix iprefctl/,args verdict) \
 	$(addprefix dnsagentd/,key zone hosts set quorum) \
 	$(addprefix resolverd/,answer relay request chain reverse policy zone))
 

@@ -19,7 +19,7 @@
 #include "libipref/ctl.h"
 #include "libipref/log.h"
 
-#define PORTION 64 /* packets, some 500 bytes each */
+#define PORTION 128 /* packets, some 500 bytes each */
 
 enum skipped {
 	SKIPPED_RATE,

@@ -20,7 +20,7 @@
 
 #define TRACER_READERS 8    /* at once */
 #define TRACER_RATE    1000 /* packets a second, to each */
-#define TRACER_KEPT    512  /* packets that a reader has not taken yet */
+#define TRACER_KEPT    1024 /* packets that a reader has not taken yet */
 
 struct ctl;
 struct event_base;

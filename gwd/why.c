@@ -15,7 +15,7 @@
 
 /* What was asked for, and what it turned out to be. */
 struct subject {
-	bool ipref;	  /* by gw and ref, else by addr */
+	bool by_ipref;	  /* by gw and ref, else by addr */
 	struct addr addr; /* of a host here, or of a gateway */
 	struct addr gw;
 	struct ref ref;
@@ -61,7 +61,7 @@ find_address(const struct gwd *g, struct subject *s)
 static void
 find(const struct gwd *g, struct subject *s)
 {
-	if (s->ipref)
+	if (s->by_ipref)
 		find_ipref(g, s);
 	else
 		find_address(g, s);
@@ -144,10 +144,10 @@ drops_array(const struct gwd *g, const struct subject *s, uint64_t now)
 	if (s->addr.ver)
 		put_drop(list, "host",
 			recent_get(r, RECENT_LOCAL, &s->addr, NULL), now);
-	if ((s->map && !s->map->remote) || (s->ipref && !s->peer.ver))
+	if ((s->map && !s->map->remote) || (s->by_ipref && !s->peer.ver))
 		put_drop(list, "host", recent_get(r, RECENT_OWN, NULL, &s->ref),
 			now);
-	else if (s->map || s->ipref)
+	else if (s->map || s->by_ipref)
 		put_drop(list, "host",
 			recent_get(r, RECENT_IPREF, &s->gw, &s->ref), now);
 	if (s->peer.ver)
@@ -171,8 +171,9 @@ why_object(const struct gwd *g, const struct subject *s)
 	json_t *o = json_object();
 
 	show_put(o, "self", json_boolean(s->self));
+	show_put(o, "by_ipref", json_boolean(s->by_ipref));
 	show_put(o, "own_context",
-		json_boolean(s->ipref && is_own_context(g, &s->gw)));
+		json_boolean(s->by_ipref && is_own_context(g, &s->gw)));
 	show_put(o, "in_encode_net",
 		json_boolean(s->addr.ver &&
 			     prefix_has(&g->set.encode_net, &s->addr)));
@@ -197,7 +198,7 @@ read_subject(struct subject *s, const char *query)
 	*s = (struct subject){0};
 	if (ctl_query(query, "address", value, sizeof(value)))
 		return addr_parse(&s->addr, value, strlen(value));
-	s->ipref = true;
+	s->by_ipref = true;
 	return ctl_query(query, "gw", value, sizeof(value)) &&
 	       addr_parse(&s->gw, value, strlen(value)) &&
 	       ctl_query(query, "ref", value, sizeof(value)) &&

@@ -37,6 +37,8 @@ on_row(json_t *row, void *arg)
 		putchar('\n');
 	} else if (packet_line(row, line, sizeof(line))) {
 		puts(line);
+	} else {
+		iprefctl_error("tracing");
 	}
 	if (fflush(stdout)) {
 		iprefctl_error("can't write: %s", strerror(errno));

@@ -103,6 +103,7 @@ int cmd_source_remove(const struct iprefctl *ctl, const struct args *args);
 int cmd_watch(const struct iprefctl *ctl, const struct args *args);
 int cmd_backup(const struct iprefctl *ctl, const struct args *args);
 int cmd_drops(const struct iprefctl *ctl, const struct args *args);
+int cmd_why(const struct iprefctl *ctl, const struct args *args);
 int cmd_trace(const struct iprefctl *ctl, const struct args *args);
 int cmd_peers(const struct iprefctl *ctl, const struct args *args);
 int cmd_forget(const struct iprefctl *ctl, const struct args *args);

@@ -35,6 +35,14 @@ static const struct command commands[] = {
 		.run = cmd_lookup,
 	},
 	{
+		.name = "why",
+		.arguments = "ADDRESS | GW+REF | NAME",
+		.help = "whether its packets pass, and if not, why",
+		.min = 1,
+		.max = 8,
+		.run = cmd_why,
+	},
+	{
 		.name = "sources",
 		.help = "who lists hosts, what is in force, and conflicts",
 		.run = cmd_sources,

@@ -185,5 +185,45 @@ START_TEST(test_lookup_too_long)
 }
 END_TEST
 
+START_TEST(test_who)
+{
+	static const struct {
+		char *words[3];
+		size_t n;
+		enum who_kind kind;
+		const char *what, *ref;
+	} rows[] = {
+		{{"10.240.1.7"}, 1, WHO_ADDRESS, "10.240.1.7", ""},
+		{{"fd00::1"}, 1, WHO_ADDRESS, "fd00::1", ""},
+		{{"10.240.0.0/12"}, 1, WHO_NET, "10.240.0.0/12", ""},
+		{{"192.0.2.1+700"}, 1, WHO_IPREF, "192.0.2.1", "700"},
+		{{"192.0.2.1", "+", "0-700"}, 3, WHO_IPREF, "192.0.2.1",
+			"0-700"},
+		{{"2001:db8::1 ", "+5"}, 2, WHO_IPREF, "2001:db8::1", "5"},
+		{{"www.example."}, 1, WHO_NAME, "www.example.", ""},
+	};
+	static char *const wrong[] = {"", " ", "10.0.0.1/8", "x+5", "10.0.0.1+",
+		"10.0.0.1+x", "two words", "a/b"};
+	char *words[3], error[ARGS_ERROR_MAX];
+	struct who who;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		memcpy(words, rows[i].words, sizeof(words));
+		ck_assert_msg(
+			args_who(&who, rows[i].n, words, error), "%s", error);
+		ck_assert_int_eq(who.kind, rows[i].kind);
+		ck_assert_str_eq(who.what, rows[i].what);
+		ck_assert_str_eq(who.ref, rows[i].ref);
+	}
+	for (i = 0; i < ARRAY_LEN(wrong); i++) {
+		words[0] = wrong[i];
+		error[0] = '\0';
+		ck_assert_msg(!args_who(&who, 1, words, error), "%s", wrong[i]);
+		ck_assert(error[0]);
+	}
+}
+END_TEST
+
 RUN_TESTS("args", test_parse, test_parse_errors, test_target, test_lookup,
-	test_lookup_too_long)
+	test_lookup_too_long, test_who)
