@@ -4,6 +4,7 @@
 # make check         unit tests; no root, seconds
 # make e2e           end-to-end tests in network namespaces; root
 # make fuzz          each fuzzer for FUZZ_SECONDS (clang)
+# make model         gwd's core against an independent model of it (scapy)
 # make bench         measurements, as ratios within one run; root
 # make bench-mapper  of them, those of mapperd; figures in BUILD/bench-mapper.json
 # make proofs        mapperd's model test of 10^6 operations, floods of ten minutes;
@@ -74,7 +75,7 @@ FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 BENCH     = $(BUILD)/tests/bench
 BENCHES   = $(addprefix $(BENCH)/,mapper_load echo_server sqlite_rows slow_sync.so)
 
-.PHONY: all check e2e proofs kill-loop fuzz fuzzers bench bench-mapper benches bare \
+.PHONY: all check e2e model proofs kill-loop fuzz fuzzers bench bench-mapper benches bare \
 	format install clean tests print-pure
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -137,6 +138,13 @@ $(FUZZERS): $$@.o $$(call testlib,$$(call testdir,$$@)) $(LIB)
 		-Wl,-rpath,$(abspath $(BUILD)/lib) \
 		$(call testlibs,$(call testdir,$@))
 
+# gwd's pure core as a filter, for tests/model/run.
+MODEL     = $(BUILD)/tests/model/translate
+$(MODEL): $(MODEL).o $(BUILD)/gwd.a $(LIB)
+	@$(if $(V),,echo "  LD      $@")
+	$(Q)$(call link,$(filter %.o %.a,$^)) -Wl,-rpath,$(abspath $(BUILD)/lib) \
+		-lcheck -lsubunit -lm -lrt -lpthread $(LIBS_gwd)
+
 # What the measurements in tests/bench/ run.
 $(BENCH)/mapper_load: $(addprefix $(BENCH)/,mapper_load.o window.o keys.o publish.o)
 $(BENCH)/echo_server: $(BENCH)/echo_server.o
@@ -172,6 +180,9 @@ bench: all benches
 
 bench-mapper: all benches
 	$(Q)tests/run-bench $(BUILD) 200-mapper
+
+model: $(MODEL)
+	$(Q)tests/model/run $(MODEL)
 
 proofs: all tests
 	$(Q)for t in model flood; do \

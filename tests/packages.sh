@@ -9,7 +9,7 @@ build_packages="gcc make libc6-dev libevent-dev libconfig-dev libjansson-dev
 demo_packages="iproute2 iputils-ping nsd curl busybox bind9-dnsutils procps"
 test_packages="clang libclang-rt-14-dev libfuzzer-14-dev clang-format git
 	check libsubunit-dev python3 tshark knot-dnsutils ldnsutils sqlite3 mandoc
-	faketime nftables conntrack"
+	faketime nftables conntrack python3-scapy"
 
 # install_packages NAME...: those that are missing, by apt. A package that
 # starts a server must not do so on the machine that runs the tests.
