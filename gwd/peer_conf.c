@@ -350,5 +350,5 @@ uint8_t
 peer_confs_tos(const struct peer_confs *c, const struct addr *peer, uint8_t tos)
 {
 	/* Not-ECT: ECN marks would not reach the packet inside. */
-	return peer_confs_get(c, peer)->tos ? tos : (uint8_t)(c->dscp << 2);
+	return peer_confs_get(c, peer)->tos ? tos : (uint8_t)(c->dscp * 4u);
 }
