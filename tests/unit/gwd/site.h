@@ -13,6 +13,7 @@
 #include "gwd/frag.h"
 #include "gwd/held.h"
 #include "gwd/maps.h"
+#include "gwd/packet.h"
 #include "tests/unit/vec.h"
 
 #define SITE_PACKET_MAX 4096
@@ -23,7 +24,9 @@
 struct site {
 	char name[16];
 	struct gw_settings set;
-	uint32_t mtu; /* of every path */
+	uint32_t mtu;	    /* of every path to a peer */
+	struct addr mtu_of; /* a local host with a path MTU of its own */
+	uint32_t local_mtu;
 	struct maps *maps;
 	struct held *held;
 	struct endpoint ports[SITE_PORTS]; /* learned */
@@ -228,6 +231,29 @@ site_send(const struct site *s, const struct packet_in *in,
 	ck_assert_uint_gt(off, 0);
 }
 
+/* Hands a packet to the local network, in pieces when it is too big. */
+static inline void
+site_deliver(const struct site *s, const struct packet_in *in,
+	const struct packet_out *out, struct site_outs *outs)
+{
+	uint8_t piece[SITE_PACKET_MAX];
+	size_t off = 0, n;
+	struct packet p;
+
+	ck_assert_int_eq(
+		packet_parse(&p, s->set.local_ver, out->p, out->len, false),
+		DROP_NONE);
+	if (!addr_eq(&p.dst, &s->mtu_of) ||
+		!frag_for_host(&s->set, in->p, out->len, s->local_mtu)) {
+		site_emit(s, outs, false, &in->from, out->p, out->len);
+		return;
+	}
+	while ((n = frag_host_piece(out->p, out->len, s->local_mtu, 0x12345678,
+			&off, piece, sizeof(piece))))
+		site_emit(s, outs, false, &in->from, piece, n);
+	ck_assert_uint_gt(off, 0);
+}
+
 /* One translation; the mapper answers at once. */
 static inline void
 site_translate(
@@ -259,6 +285,10 @@ site_packet(struct site *s, struct packet_in *in, struct site_outs *outs)
 			return DROP_NONE;
 		site_translate(s, in, &out);
 	}
+	if (out.mtu_of.ver) {
+		s->mtu_of = out.mtu_of;
+		s->local_mtu = out.mtu;
+	}
 	if (!out.drop && out.whole)
 		first = held_last(s->held, way, in, &out, 0, &lost);
 	ck_assert(TAILQ_EMPTY(&lost));
@@ -267,7 +297,7 @@ site_packet(struct site *s, struct packet_in *in, struct site_outs *outs)
 	else if (way == WAY_OUT)
 		site_send(s, in, &out, outs);
 	else
-		site_emit(s, outs, false, &in->from, out.p, out.len);
+		site_deliver(s, in, &out, outs);
 	if (first) {
 		*in = first->in;
 		ck_assert_int_eq(site_packet(s, in, outs), DROP_NONE);

@@ -131,6 +131,7 @@ run_vector(struct site *site, const struct vec_block *b)
 
 	outs.n = 0;
 	site->n_ports = 0;
+	site->mtu_of = (struct addr){0};
 	for (i = 0; i < b->n; i++)
 		if (site_input(&in, &b->lines[i])) {
 			drop = site_take(site, &in, &outs);
