@@ -103,7 +103,7 @@ put_quote(struct arrive *a, const struct ipref *i, unsigned level)
 
 	if (addr_is_zero(gw))
 		gw = &a->peer;
-	if (!our_context(a, our_gw) ||
+	if (!l4_carried(h->proto) || !our_context(a, our_gw) ||
 		!our_end(a, back ? &h->src_ref : &h->dst_ref,
 			back ? &p.src : &p.dst, &entry) ||
 		!their_end(a, gw, back ? &h->dst_ref : &h->src_ref,
