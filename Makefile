@@ -4,6 +4,7 @@
 # make check         unit tests; no root, seconds
 # make e2e           end-to-end tests in network namespaces; root
 # make fuzz          each fuzzer for FUZZ_SECONDS (clang)
+# make fuzz-short    each for 5 s, those of gwd for 30 s
 # make model         gwd's core against an independent model of it (scapy)
 # make bench         measurements, as ratios within one run; root
 # make bench-mapper  of them, those of mapperd; figures in BUILD/bench-mapper.json
@@ -75,8 +76,8 @@ FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 BENCH     = $(BUILD)/tests/bench
 BENCHES   = $(addprefix $(BENCH)/,mapper_load echo_server sqlite_rows slow_sync.so)
 
-.PHONY: all check e2e model proofs kill-loop fuzz fuzzers bench bench-mapper benches bare \
-	format install clean tests print-pure
+.PHONY: all check e2e model proofs kill-loop fuzz fuzz-short fuzzers bench bench-mapper \
+	benches bare format install clean tests print-pure
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -174,6 +175,11 @@ fuzz:
 		SAN=fuzzer-no-link,address,undefined fuzzers
 	$(Q)tests/run-fuzz build/clang-fuzzer-no-link-address-undefined \
 		$(FUZZ_SECONDS)
+
+fuzz-short:
+	$(Q)$(MAKE) --no-print-directory CC=clang \
+		SAN=fuzzer-no-link,address,undefined fuzzers
+	$(Q)tests/run-fuzz build/clang-fuzzer-no-link-address-undefined 5 30
 
 bench: all benches
 	$(Q)tests/run-bench $(BUILD)
