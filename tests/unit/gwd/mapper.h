@@ -81,7 +81,7 @@ mapper_on_accept(evutil_socket_t fd, short what, void *arg)
 	mp->n = 0;
 }
 
-static void
+static inline void
 mapper_listen(struct mapper *mp)
 {
 	ck_assert_int_eq(conn_listen(mp->path, 0600, &mp->fd), 0);

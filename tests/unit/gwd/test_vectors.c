@@ -190,6 +190,16 @@ START_TEST(test_vectors)
 }
 END_TEST
 
+static void
+translate_once(const struct site *site, bool tunnel, const struct packet_in *in,
+	struct packet_out *out)
+{
+	if (tunnel)
+		decap(&site->set, site->maps, in, out);
+	else
+		encap(&site->set, site->maps, in, out);
+}
+
 /* Inputs cut at every length, on the heap as long as they are, into a buffer
  * of any size: nothing is read or written past an end (the sanitizer's part),
  * and a result is never longer than promised. */
@@ -201,10 +211,11 @@ translate(const struct site *site, const struct site_in *from, const uint8_t *p,
 
 	*out = (struct packet_out){.p = malloc(size ? size : 1), .size = size};
 	ck_assert_ptr_nonnull(out->p);
-	if (from->tunnel)
-		decap(&site->set, site->maps, &in, out);
-	else
-		encap(&site->set, site->maps, &in, out);
+	translate_once(site, from->tunnel, &in, out);
+	if (out->ask == ASK_WHOLE) {
+		in.whole = 1000;
+		translate_once(site, from->tunnel, &in, out);
+	}
 	ck_assert_uint_le(out->len, size);
 	ck_assert(out->drop || out->len >= 20);
 	ck_assert(out->drop || (!out->ask && !out->reply));
