@@ -51,6 +51,20 @@ fill_random(void *p, size_t len)
 	return getrandom(p, len, 0) == (ssize_t)len;
 }
 
+/* The tables, by what is set about peers. */
+static void
+configure_peers(struct gwd *g)
+{
+	const struct peer_confs *c = &g->confs;
+	size_t i;
+
+	peers_configure(g->peers, c, now_ms());
+	paths_unfix(g->paths);
+	for (i = 0; i < c->n; i++)
+		if (c->v[i].mtu)
+			paths_fix(g->paths, &c->v[i].addr, c->v[i].mtu);
+}
+
 static int
 start_tables(struct daemon *d)
 {
@@ -82,7 +96,7 @@ start_tables(struct daemon *d)
 		return -ENOMEM;
 	}
 	limit_init(g->limit, &all, &host, seed);
-	peers_configure(g->peers, &g->confs, now_ms());
+	configure_peers(g);
 	return 0;
 }
 
@@ -412,7 +426,7 @@ reload_peers(struct gwd *g)
 	}
 	peer_confs_fini(&g->confs);
 	g->confs = confs;
-	peers_configure(g->peers, &g->confs, now_ms());
+	configure_peers(g);
 }
 
 static void

@@ -126,9 +126,12 @@ pages_peer(const struct gwd *g, const struct peer *p, uint64_t now)
 
 	show_addr(o, "address", &p->addr);
 	show_put(o, "port", p->port ? json_integer(p->port) : json_null());
+	show_addr(o, "writes_to", &p->to);
 	show_put(o, "state", json_string(proofs[p->proof]));
 	show_ago(o, "heard_seconds", p->heard_ms, now);
 	show_ago(o, "sent_seconds", p->sent_ms, now);
+	show_ago(o, "used_seconds", p->used_ms, now);
+	show_ago(o, "keep_alive_answered_seconds", p->alive_ms, now);
 	show_ago(o, "known_seconds", p->since_ms, now);
 	show_number(o, "in_packets", p->in_packets);
 	show_number(o, "in_bytes", p->in_bytes);

@@ -129,13 +129,15 @@ static const char *
 check_peers(struct gwd_conf *c)
 {
 	struct peer_confs peers;
-	int err;
+	bool self;
 
 	if (c->devmode)
 		return NULL;
-	err = settings_peers(c, &peers, c->reason, sizeof(c->reason));
+	if (settings_peers(c, &peers, c->reason, sizeof(c->reason)))
+		return c->reason;
+	self = peer_confs_get(&peers, &c->common.gateway_pub) != &peers.others;
 	peer_confs_fini(&peers);
-	return err ? c->reason : NULL;
+	return self ? "peer: a line about this gateway itself" : NULL;
 }
 
 static const char *

@@ -95,6 +95,7 @@ static const struct {
 	{"-gateway 192.0.2.1 -peer 192.0.2.2", CONF_RUN},
 	{"-gateway 192.0.2.1 -peer 192.0.2.2 -peer 192.0.2.2", CONF_EXIT_BAD},
 	{"-gateway 192.0.2.1 -peer 2001:db8::1", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -peer 192.0.2.1", CONF_EXIT_BAD},
 	{"-gateway 192.0.2.1 -deny-peers 192.0.2.0/25,192.0.3.1", CONF_RUN},
 	{"-gateway 192.0.2.1 -deny-peers 192.0.2.1/25", CONF_EXIT_BAD},
 	{"-gateway 192.0.2.1 -allow-peers ::/0", CONF_EXIT_BAD},
