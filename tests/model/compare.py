@@ -63,8 +63,8 @@ def same_reply(out, got, side):
         return f"answer to {got.reply}"
     if side == "peer" and got.peer != out.peer:
         return "answer to another peer"
-    if side == "local" and not got.from_self:
-        return "answer not marked as the gateway's own"
+    if got.from_self != (side == "local"):
+        return f"answer with from_self {got.from_self}"
     return same_bytes(out, got.data)
 
 

@@ -261,6 +261,38 @@ class Generator:
                 b[6] = rng.choice(REFUSED)
             yield leaves(site, "malformed: " + what, bytes(b))
 
+    def short(self, count):
+        """A layer 4 that ends early, whole or in fragments, also where it would
+        have been answered."""
+        rng = self.rng
+        for _ in range(count):
+            site = self.sites[rng.choice("AB"), *rng.choice(VERSIONS),
+                              rng.choice(["", "t"])]
+            proto = rng.choice([6, 17, 33, 136, ECHO, 132])
+            src = rng.choice(site.ips)
+            dst = rng.choice(site.eas + [plus(site.ea_base, 501),
+                                         addr("8.8.8.8") if site.local == 4
+                                         else addr("2001:db8:ffff::8")])
+            number, b = layer4(rng, proto, src, dst, 40)
+            off, mf = rng.choice([(0, False)] * 3 + [(0, True), (8, False),
+                                                     (16, False), (24, True)])
+            b = b[off : off + rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17,
+                                          18])]
+            ttl = rng.choice([64, 1, 0])
+            if site.local == 4:
+                data = ip4(src, dst, number, b, ttl, mf=mf, off=off)
+            else:
+                data = ip6(src, dst, number, b, ttl,
+                           fragment=(off, mf, 1) if off or mf else None)
+            yield leaves(site, f"short {proto} at {off}", data)
+            sender = addr(THIRD[site.tunnel])
+            p = Ipref(sender, site.address, REFS[site.far][0],
+                      rng.choice([REFS[site.side][0], 0x777]),
+                      ICMP if proto == ECHO else number, b, ttl, False,
+                      bool(off or mf), off, mf)
+            yield arrives(site, f"short {proto} at {off} arriving", p.pack(),
+                          sender)
+
     def refused(self):
         """Protocols that are not carried, in whole packets and fragments."""
         rng = self.rng
@@ -305,7 +337,8 @@ class Generator:
             "plain", "source zero", "destination zero", "both zero",
             "source context", "destination context", "long references",
             "own destination", "own source", "unknown source", "unknown both",
-            "unknown destination", "foreign destination", "no unicast"])
+            "unknown destination", "foreign destination", "no unicast",
+            "own context"])
         if kind in ("source zero", "both zero"):
             p.src_gw = bytes(len(p.src_gw))
         if kind in ("destination zero", "both zero"):
@@ -322,6 +355,8 @@ class Generator:
         if kind == "own source" and site.has_pub:
             p.src_gw = sender = site.pub
             p.src_ref = site.own_ref
+        if kind == "own context":
+            p.src_gw = sender = site.address
         if kind in ("unknown source", "unknown both"):
             p.src_ref = rng.getrandbits(rng.choice([20, 50, 128]))
         if kind in ("unknown destination", "unknown both"):
@@ -404,6 +439,7 @@ class Generator:
         yield from self.syns(n(3000))
         yield from self.addresses()
         yield from self.refused()
+        yield from self.short(n(2500))
         yield from self.malformed(n(3000))
         yield from self.tunnel(n(6000))
         yield from self.bad_tunnel(n(3000))

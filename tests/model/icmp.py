@@ -21,7 +21,7 @@ USUAL4 = [(3, 0), (3, 1), (3, 3), (3, 4), (3, 13), (11, 0), (11, 1), (3, 5),
           (3, 9)]
 USUAL6 = [(1, 0), (1, 3), (1, 4), (2, 0), (1, 1), (3, 0), (3, 1), (1, 2)]
 USUAL_TUNNEL = [(3, 0), (3, 1), (3, 2), (3, 4), (3, 13), (11, 0), (11, 1)]
-MTUS = [0, 28, 29, 68, 576, 600, 1280, 1281, 1400, 1500, 9000, 65535, 65536,
+MTUS = [0, 28, 29, 68, 1 << 24, 3 << 28, 576, 600, 1280, 1281, 1400, 1500, 9000, 65535, 65536,
         100000]
 INNER = [TCP, TCP, UDP, UDP, ECHO, SCTP, UDPLITE, DCCP, 200]
 
@@ -92,6 +92,17 @@ def inner_local(rng, site, back, depth):
     return name, b
 
 
+def extended(rng, v6, big, word, quote):
+    """(bytes 4-7, quote with an extension behind it), RFC 4884; or what only
+    looks like that."""
+    unit = 8 if v6 else 4
+    size = rng.choice([128, 128, 136, 256, 120, 16])
+    quote = quote[:size] + bytes(size - len(quote[:size]))
+    if not big or not v6:
+        word |= size // unit << (24 if v6 else 16)
+    return word, quote + b"\x20\0\xdf\xff\0\x08\1\1" + rng.randbytes(4)
+
+
 def leaving_error(rng, site):
     """(name, local packet with an ICMP message)"""
     v6 = site.local == 6
@@ -102,8 +113,11 @@ def leaving_error(rng, site):
     if kind[0] in ((128, 129) if v6 else (0, 8)):
         quote = rng.randbytes(40)
     src, dst = rng.choice(site.ips), rng.choice(site.eas)
-    word = an_mtu(rng, kind, (2, 0) if v6 else (3, 4))
+    big = (2, 0) if v6 else (3, 4)
+    word = an_mtu(rng, kind, big)
     word = word if v6 else word & 0xffff
+    if rng.random() < 0.2:
+        word, quote = extended(rng, v6, kind == big, word, quote)
     prefix = pseudo(src, dst, ICMP6, 8 + len(quote)) if v6 else b""
     b = message(kind, word, quote, prefix)
     if rng.random() < 0.1:

@@ -6,7 +6,7 @@ import struct
 
 from expect import Fault, Loose
 from local import Packet
-from wire import (CHECKSUM_AT, DCCP, ICMP, LAYER4_MIN, TCP, UDP, UDPLITE, ICMP6,
+from wire import (CHECKSUM_AT, ICMP, LAYER4_MIN, TCP, UDP, UDPLITE, ICMP6,
                   field, get16, put16, residue)
 
 UNKNOWN = 84  # more than any header
@@ -69,13 +69,8 @@ def readdress(p, minus, plus, into_tunnel):
     if p.proto in (UDP, UDPLITE) and old == 0:
         return p.payload, loose
     new = (old + residue(minus) - residue(plus)) % 65535
-    if new == 0 and (p.proto in (UDP, UDPLITE)
-                     or p.proto == TCP and into_tunnel):
+    if new == 0 and (p.proto != TCP or into_tunnel):
         new = 0xffff
-    if p.proto == DCCP:
-        loose.mod.append(at)
-        if old == 0:
-            loose.any.append((at, 2))  # "like UDP", whose 0 is none?
     return put16(p.payload, at, new), loose
 
 
@@ -98,9 +93,9 @@ def quoting(kind, mtu, wide, inner, loose, even):
 
 
 def cut_here():
-    """The end of a chain of packets inside each other: what is deeper may be
-    cut away, or the message dropped; an MTU can't be told then."""
-    loose = Loose(either=True)
+    """The end of a chain of packets inside each other: what is deeper is cut
+    away; an MTU can't be told then."""
+    loose = Loose()
     loose.any.append((-4, 4))
     return b"", loose
 
@@ -132,9 +127,7 @@ def quoted_icmp(gw, p, depth, translate, table):
     q.__dict__.update(p.__dict__)
     q.payload, q.mf = full, False
     out, loose = translate(gw, q, depth, max(p.claimed, 1))
-    complete = whole(p) and p.claimed == len(b)
-    if len(b) < 8 or not complete or kind in TUNNEL_ERRORS or (
-            b[0], b[1]) in TUNNEL_ERRORS:
+    if len(b) < 8 or kind in TUNNEL_ERRORS or (b[0], b[1]) in TUNNEL_ERRORS:
         loose.any.append((2, 2))  # best effort
     return out[: len(b)] if len(b) < 8 else out, loose
 

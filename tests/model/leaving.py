@@ -59,13 +59,23 @@ def leaving_icmp(gw, p, depth, length):
         inner, loose = cut_here()
     else:
         try:
-            inner, loose = leaving_quote(gw, b[8 : 8 + QUOTE], depth + 1)
+            inner, loose = leaving_quote(gw, quoted(gw, b)[:QUOTE], depth + 1)
         except Fault:
             faults.add("icmp_inner")
     if faults:
         raise Fault(*faults)
     loose.either = loose.either or big
     return quoting(kind, mtu, False, inner, loose, depth == 1)
+
+
+def quoted(gw, b):
+    """The packet in an ICMP error. RFC 4884: some say how long it is, with
+    extensions behind it that are not for another network."""
+    if gw.local == 4:
+        said = b[5] * 4
+    else:
+        said = b[4] * 8 if b[0] in (1, 3) else 0
+    return b[8 : 8 + said] if said >= 128 else b[8:]
 
 
 def leaving_quote(gw, b, depth):
@@ -201,7 +211,7 @@ def encap(gw, b, length=0):
     used = (None if p.src == gw.own_local else p.src,
             None if p.dst == gw.own_local else p.dst)
     e = Expect(Out(data, moved, peer=dst[0]), others, used=used,
-               either=bool(others) or loose.either or p.proto == NONE59)
+               either=bool(others) or loose.either or p.proto == NONE59 and not payload)
     e.packet, packet.payload, e.size = packet, data[len(head) :], len(b)
     e.tos, e.mtu_of = p.tos, local_mtu(gw, p)
     e.too_big = lambda mtu: answer((2, 0) if v6 else (3, 4), mtu)

@@ -66,19 +66,16 @@ def parse6(b, quoted):
             raise Fault(*MALFORMED)
         if nh == FRAGMENT:
             if p.frag:
-                p.maybe |= {"protocol", "bad_header"}
-                break
+                raise Fault("protocol", "bad_header")
             word = get16(b, at + 2)
             p.frag, p.off, p.mf = True, word & 0xfff8, bool(word & 1)
             p.ident = struct.unpack_from("!I", b, at + 4)[0]
         else:
             size = (b[at + 1] + 1) * 8
             if nh == HOPBYHOP and at > 40:
-                p.maybe |= {"protocol", "bad_header"}
+                raise Fault("protocol", "bad_header")
             if p.frag and (p.off or p.mf):
                 break
-            if p.frag:  # behind a fragment header that means nothing
-                p.maybe |= {"protocol"}
             if nh == ROUTING and b[at + 3] > 0:
                 p.routed, p.segments_at = True, at + 3
             if len(b) < at + size:

@@ -66,7 +66,8 @@ def layer4(rng, proto, src, dst, size, kind="right"):
     tunnel = not src
     v6 = len(src) == 16
     least = {TCP: 20, SCTP: 12, GRE: 4}.get(proto, 8)
-    body = rng.randbytes(max(0, size - least))
+    body = max(0, size - least)
+    body = rng.randbytes(body) if rng.random() < 0.9 else bytes(body)
     n = least + len(body)
     if proto in (ECHO, ECHO_REPLY):
         types = (128, 129) if v6 else (8, 0)

@@ -8,14 +8,18 @@ logging.getLogger("scapy").setLevel(logging.ERROR)
 
 from scapy.layers.inet import IP  # noqa: E402
 from scapy.layers.inet6 import IPv6  # noqa: E402
+from scapy.packet import Padding  # noqa: E402
 
 KNOWN = {1, 6, 17, 58}  # protocols whose sums scapy reckons
 SUMS = ("chksum", "cksum")
 
 
 def again(data):
-    """data with what scapy can reckon of IP and layer 4 reckoned by scapy."""
+    """data with what scapy can reckon of IP and layer 4 reckoned by scapy. None:
+    it takes a part for padding, as of quotes that end in the middle of UDP."""
     p = (IP if data[0] >> 4 == 4 else IPv6)(data)
+    if Padding in p:
+        return None
     layer = p
     for _ in range(3):  # IP, perhaps a fragment header, layer 4
         for name in SUMS + ("len", "plen"):
@@ -50,9 +54,12 @@ def check(cases):
             if not data or len(data) > 2000 or data[
                     9 if data[0] >> 4 == 4 else 6] not in KNOWN:
                 continue
+            other = again(data)
+            if other is None:
+                continue
             verified += 1
-            if again(data) != data:
+            if other != data:
                 wrong += 1
                 print(f"scapy disagrees: {case.kind}\n  {data.hex()}\n  "
-                      f"{again(data).hex()}")
+                      f"{other.hex()}")
     return verified, wrong
