@@ -176,8 +176,7 @@ put_packet(struct leave *l, const struct packet *p, struct header *h,
 	h->ttl = p->ttl;
 	h->proto = p->proto;
 	h->df = p->df;
-	/* deployed gateways wait for more of ICMP with I, even if it is whole
-	 */
+	/* with I deployed gateways wait for more of ICMP that is whole */
 	h->frag = p->frag && (p->proto != L4_ICMP || p->off || p->mf);
 	h->mf = p->mf;
 	h->off = p->off;
