@@ -35,6 +35,19 @@ lost_is_ours(const struct gw_settings *set, const struct maps *maps,
 	       maps_remote(maps, peer, &h.dst_ref);
 }
 
+/* An IPv6 host that is told IPv6's least learns nothing when its packet was no
+ * larger: it takes that for an error, and the next one will be split. How large
+ * it was the quote does not say. */
+static bool
+is_told_least(const struct gw_settings *set, size_t header, bool frag,
+	uint32_t path_mtu)
+{
+	return set->local_ver == 6 &&
+	       pmtu_room(set->tunnel_ver, path_mtu) +
+			       packet_header_len(6, frag) <
+		       PMTU_V6_LEAST + header;
+}
+
 static bool
 may_tell(const struct gw_settings *set, const struct header *h,
 	const uint8_t *l4, size_t l4_len)
@@ -91,7 +104,8 @@ lost_reply(const struct gw_settings *set, const struct maps *maps,
 	*out = (struct packet_out){
 		.p = out->p, .size = out->size, .drop = DROP_TOO_BIG};
 	if (header_decode(&h, &size, quote, len) ||
-		!may_tell(set, &h, quote + size, len - size))
+		!may_tell(set, &h, quote + size, len - size) ||
+		is_told_least(set, size, h.frag, path_mtu))
 		return;
 	as_sent.dec_ttl = false; /* the message does not pass anybody */
 	if (addr_is_zero(&set->pub))

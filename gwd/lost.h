@@ -17,7 +17,8 @@ bool lost_is_ours(const struct gw_settings *set, const struct maps *maps,
 
 /* Fills out with "fragmentation needed" towards the host whose packet that was:
  * REPLY_LOCAL; or REPLY_NONE when it is not to be told (the packet may be
- * split, is an error itself, a later fragment, or the gateway's own).
+ * split, is an error itself, a later fragment, or the gateway's own; or an
+ * IPv6 host's that may be no larger than what it would be told).
  * path_mtu: what the path takes. number: as in packet_in. */
 void lost_reply(const struct gw_settings *set, const struct maps *maps,
 	const uint8_t *quote, size_t len, uint32_t path_mtu, uint32_t number,
