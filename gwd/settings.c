@@ -42,8 +42,8 @@ static const struct conf_row rows[] = {
 	{"gateway-ifc-mtu", CONF_UINT, OFF(uplink_mtu), 576, UINT16_MAX,
 		.arg = "BYTES",
 		.help = "MTU of the uplink; by default that of the interface "
-			"whose network has the bind address, 1500 when bound "
-			"to all"},
+			"whose network has the bind address; when bound to "
+			"all, that of the route to each gateway"},
 	{"dec-ttl", CONF_BOOL, OFF(dec_ttl), .flags = CONF_RELOAD,
 		.help = "decrement the time to live of packets; the kernel "
 			"that routes into the device has done so already"},

@@ -138,6 +138,75 @@ START_TEST(test_not_told)
 }
 END_TEST
 
+/* The input of a captured vector, as it leaves. */
+static void
+send_captured(struct site *s, const char *name, struct site_outs *outs)
+{
+	struct vec_file f;
+	struct vec_block b;
+	struct site_in in;
+	size_t i;
+
+	outs->n = 0;
+	vec_open(&f, "tunnel.txt");
+	while (vec_next(&f, &b)) {
+		if (strcmp(b.lines[0].key, "vector") ||
+			strcmp(b.lines[0].value, name))
+			continue;
+		for (i = 0; i < b.n; i++)
+			if (site_input(&in, &b.lines[i])) {
+				ck_assert_int_eq(
+					site_take(s, &in, outs), DROP_NONE);
+				free(in.p);
+			}
+	}
+	vec_close(&f);
+	ck_assert_uint_eq(outs->n, 1);
+}
+
+/* IPv6 hosts: "packet too big", but nothing where it could only say 1280. */
+START_TEST(test_v6)
+{
+	static const struct {
+		const char *site, *vector;
+		uint32_t path, told; /* 0: nothing */
+	} rows[] = {
+		{"64", "64/encap/largest-that-fits", 1400, 1392},
+		{"64", "64/encap/largest-that-fits", 1288, 1280},
+		{"64", "64/encap/largest-that-fits", 1287, 0},
+		{"64", "64/encap/largest-that-fits", 576, 0},
+		{"66", "66/encap/largest-that-fits", 1400, 1348},
+		{"66", "66/encap/largest-that-fits", 1332, 1280},
+		{"66", "66/encap/largest-that-fits", 1280, 0},
+	};
+	static struct site_outs outs;
+	uint8_t buf[GW_REPLY_MAX];
+	struct packet_out out = {.p = buf, .size = sizeof(buf)};
+	const struct site_out *sent = &outs.out[0];
+	struct site s;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		site_named(&s, rows[i].site);
+		send_captured(&s, rows[i].vector, &outs);
+		ck_assert(lost_is_ours(
+			&s.set, s.maps, &sent->to.addr, sent->p, 500));
+		lost_reply(&s.set, s.maps, sent->p, 500, rows[i].path, 1, &out);
+		ck_assert_msg(
+			out.reply == (rows[i].told ? REPLY_LOCAL : REPLY_NONE),
+			"row %zu", i);
+		if (rows[i].told) {
+			ck_assert_uint_eq(buf[6], 58);
+			ck_assert_mem_eq(buf + 8, s.set.own_local.b, 16);
+			ck_assert_uint_eq(buf[40], 2);
+			ck_assert_uint_eq((unsigned)(buf[46] << 8 | buf[47]),
+				rows[i].told);
+		}
+		site_fini(&s);
+	}
+}
+END_TEST
+
 /* Made-up quotes: each end of the packet has to be known, and to its peer. */
 START_TEST(test_forged)
 {
@@ -173,4 +242,4 @@ START_TEST(test_forged)
 }
 END_TEST
 
-RUN_TESTS("gwd lost", test_told, test_not_told, test_forged)
+RUN_TESTS("gwd lost", test_told, test_v6, test_not_told, test_forged)

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "gwd/cksum.h"
+
 #define HUGE_MTU 100000 /* more than any datagram */
 
 static const struct addr other = {4, {127, 0, 0, 3}};
@@ -140,5 +142,66 @@ START_TEST(test_first_hop)
 }
 END_TEST
 
+/* A host's SYN with an MSS of 1460; its checksum is right. */
+static void
+host_connects(struct rig *r)
+{
+	static const uint8_t tcp[] = {0x10, 0, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0,
+		0x60, 0x02, 0xff, 0xff, 0, 0, 0, 0, 2, 4, 0x05, 0xb4};
+	size_t len = IP_HEADER + sizeof(tcp);
+	uint8_t p[IP_HEADER + sizeof(tcp)];
+	struct wbuf w;
+
+	wbuf_init(&w, p, sizeof(p));
+	wbuf_be16(&w, 0x4500);
+	wbuf_be16(&w, len);
+	wbuf_be32(&w, 0x4000);
+	wbuf_be32(&w, 0x40060000); /* TTL 64, TCP */
+	addr_put(&w, &listed, 4);
+	addr_put(&w, &known, 4);
+	wbuf_bytes(&w, tcp, sizeof(tcp));
+	wbuf_patch16(&w, IP_HEADER + 16,
+		cksum_field(cksum_addr(&listed) + cksum_addr(&known) + 6 +
+			    sizeof(tcp) + cksum_sum(tcp, sizeof(tcp))));
+	ck_assert(wbuf_ok(&w));
+	ck_assert_int_eq(send(r->lan, p, len, 0), (ssize_t)len);
+}
+
+/* By the device's MTU, by the path's, by neither when switched off meanwhile.
+ */
+START_TEST(test_mss)
+{
+	static const struct {
+		uint32_t path;
+		bool clamp;
+		unsigned mss;
+	} rows[] = {
+		{1500, true, RIG_MTU - 40},
+		{1300, true, 1300 - 28 - IPREF_HEADER - 20},
+		{1300, false, 1460},
+	};
+	uint8_t p[256], *tcp = p + IPREF_HEADER;
+	struct rig r;
+	size_t i, n;
+
+	rig_init(&r, 1500);
+	mapper_listen(&r.mp);
+	follow(&r);
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		(void)paths_learn(r.paths, &peer, rows[i].path, now_ms());
+		r.clamp_mss = rows[i].clamp;
+		host_connects(&r);
+		n = receive(&r, r.peer, p, sizeof(p));
+		ck_assert_uint_eq(n, IPREF_HEADER + 24);
+		ck_assert_uint_eq(
+			(unsigned)(tcp[22] << 8 | tcp[23]), rows[i].mss);
+		ck_assert_uint_eq(
+			cksum_fold(6 + 24 + cksum_sum(tcp, 24)), 0xffff);
+	}
+	ck_assert_uint_eq(counted(&r)->mss_clamped, 2);
+	rig_fini(&r);
+}
+END_TEST
+
 RUN_TESTS("gwd worker size", test_unreachable, test_send_too_big,
-	test_path_of_a_peer, test_first_hop)
+	test_path_of_a_peer, test_first_hop, test_mss)
