@@ -57,6 +57,12 @@ packet_metrics(struct ctl_metrics *m, const struct gwd *g)
 		"Messages about datagrams to peers, by what they say.");
 	ctl_sample(m, "says=\"too_big\"", c->told_too_big);
 	ctl_sample(m, "says=\"unreachable\"", c->told_unreachable);
+	one(m, P "mss_clamped_total", CTL_COUNTER,
+		"TCP SYNs whose largest segment was made smaller.",
+		c->mss_clamped);
+	one(m, P "held_fragments", CTL_GAUGE,
+		"First fragments of ICMPv6 echoes that wait for the last.",
+		worker_held(g->worker));
 	one(m, P "waited_packets_total", CTL_COUNTER,
 		"Packets that had to wait for the mapper.", c->waited);
 	one(m, P "waiting_packets", CTL_GAUGE,

@@ -107,6 +107,7 @@ settings_object(const struct peer_conf *c)
 
 	show_number(o, "port", c->port);
 	show_number(o, "mtu", c->mtu);
+	show_ref(o, "ref", &c->ref);
 	show_put(o, "tos", json_boolean(c->tos));
 	show_number(o, "keep_alive_seconds", c->keep_alive_s);
 	return o;

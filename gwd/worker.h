@@ -71,5 +71,7 @@ void worker_keep_alive(struct worker *w, const struct addr *peer,
 
 const struct counters *worker_counters(const struct worker *w);
 const struct recent *worker_recent(const struct worker *w);
+/* First fragments that wait for the last one. */
+size_t worker_held(const struct worker *w);
 
 #endif

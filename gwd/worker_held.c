@@ -94,3 +94,9 @@ hold_fini(struct worker *w)
 		event_free(w->held_end);
 	held_free(w->held);
 }
+
+size_t
+worker_held(const struct worker *w)
+{
+	return held_packets(w->held);
+}

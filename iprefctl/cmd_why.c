@@ -134,6 +134,7 @@ shown_gateway(const json_t *why)
 	json_object_set(o, "state", json_object_get(peer, "state"));
 	put_ago(o, "last packet from it", peer, "heard_seconds");
 	put_ago(o, "last packet to it", peer, "sent_seconds");
+	put_ago(o, "last of a host", peer, "used_seconds");
 	json_object_set(o, "path MTU", json_object_get(peer, "path_mtu"));
 	put(o, "path error", shown_error(json_object_get(peer, "path_error")));
 	return o;

@@ -171,13 +171,13 @@ peer_facts(const json_t *peer)
 {
 	const json_t *error = json_object_get(peer, "path_error");
 	json_int_t heard = seconds(peer, "heard_seconds");
-	json_int_t sent = seconds(peer, "sent_seconds");
+	json_int_t used = seconds(peer, "used_seconds");
 	json_int_t told = seconds(error, "seconds");
 	unsigned facts = FACT_PEER;
 
 	if (heard >= 0)
 		facts |= FACT_HEARD;
-	if (heard >= 0 && sent >= 0 && heard >= sent + SILENT_S)
+	if (heard >= 0 && used >= 0 && heard >= used + SILENT_S)
 		facts |= FACT_SILENT;
 	if (!strcmp(text(peer, "state"), "proved"))
 		facts |= FACT_PROVED;

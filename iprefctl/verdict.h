@@ -33,7 +33,7 @@ enum fact {
 	FACT_PEER = 1 << 15,	/* gwd remembers the gateway */
 	FACT_HEARD = 1 << 16,	/* ever */
 	FACT_PROVED = 1 << 17,	/* packets went to and fro */
-	FACT_SILENT = 1 << 18,	/* packets went there since it was heard */
+	FACT_SILENT = 1 << 18,	/* hosts sent there since it was heard */
 	FACT_UNREACHABLE = 1 << 19, /* says the network */
 	FACT_BY_IPREF = 1 << 20,    /* it was asked for by GW+REF */
 };

@@ -12,11 +12,13 @@ from iprefctl_checks import has_fields, load
 PEER = {
     "address": TEXT, "port": (NUMBER, NONE), "state": TEXT,
     "heard_seconds": (NUMBER, NONE), "sent_seconds": (NUMBER, NONE),
+    "used_seconds": (NUMBER, NONE), "writes_to": (TEXT, NONE),
+    "keep_alive_answered_seconds": (NUMBER, NONE),
     "known_seconds": NUMBER, "in_packets": NUMBER, "in_bytes": NUMBER,
     "out_packets": NUMBER, "out_bytes": NUMBER, "other_port": NUMBER,
     "path_mtu": (NUMBER, NONE), "path_error": (dict, NONE), "settings": dict,
 }
-SETTINGS = {"port": NUMBER, "mtu": NUMBER, "tos": FLAG,
+SETTINGS = {"port": NUMBER, "mtu": NUMBER, "ref": TEXT, "tos": FLAG,
             "keep_alive_seconds": NUMBER}
 LAST = {"seconds": NUMBER, "direction": TEXT, "from": (TEXT, NONE),
         "to": (TEXT, NONE), "bytes": NUMBER}

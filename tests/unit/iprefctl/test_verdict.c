@@ -16,9 +16,9 @@
 #define FEED	"'feed':{'state':'following'}"
 #define HELD	FEED ",'mapping':{" EA "},'gateway':'198.51.100.1'"
 #define NO_PEER HELD ",'peer':null"
-#define PEER(state, heard, sent, error)                                        \
+#define PEER(state, heard, used, error)                                        \
 	HELD ",'peer':{'state':'" state "','heard_seconds':" heard             \
-	     ",'sent_seconds':" sent ",'path_error':" error "}"
+	     ",'used_seconds':" used ",'path_error':" error "}"
 #define FLOWS PEER("proved", "1", "1", "null")
 #define DROP(about, reason, seconds)                                           \
 	"{'about':'" about "','reason':'" reason "','seconds':" seconds        \
@@ -121,7 +121,7 @@ static const struct {
 	/* A gateway's own address. */
 	{true, true, false, NULL,
 		FEED ",'mapping':null,'gateway':'198.51.100.1','peer':{"
-		     "'state':'proved','heard_seconds':1,'sent_seconds':1}",
+		     "'state':'proved','heard_seconds':1,'used_seconds':1}",
 		true, "packets flow"},
 };
 
