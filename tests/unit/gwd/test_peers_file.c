@@ -245,9 +245,8 @@ START_TEST(test_broken_file)
 		"peer 198.51.100.3 port 9 to - heard 1763900000\n"
 		"path 198.51.100.3 mtu 4 until 1763900100\n"
 		"peer 198.51.100.4 port 4 to - heard 17639";
-	static const char *const others[] = {"", "gwd-state 2\n", "gwd-state 1",
-		"\x7f"
-		"ELF"};
+	static const char *const others[] = {
+		"", "gwd-state 2\n", "gwd-state 1", "\177ELF"};
 	struct addr a = peer_addr(3);
 	struct kept k;
 	size_t i;
