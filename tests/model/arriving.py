@@ -3,8 +3,8 @@
 
 from expect import Expect, Fault, Loose, Out
 from layer4 import (ARRIVING, LEVELS, QUOTE, TUNNEL_ERRORS, UNKNOWN, WAITS,
-                    check, cut_here, echo, may_answer, quoted_icmp, quoting,
-                    readdress, seal, told_mtu, whole)
+                    check, cut_here, echo, may_answer, note_echo, quoted_icmp,
+                    quoting, readdress, seal, told_mtu, whole)
 from local import Packet
 from wire import (ICMP, ICMP6, NONE59, NOT_CARRIED, UDP, UDPLITE, Ipref, field,
                   get16, global_unicast, ip4, ip6, ipref_faults, pseudo, put16,
@@ -187,7 +187,7 @@ def decap(gw, sender, b, tos=0, length=0):
             ask = None
         elif ask and src is None:
             drops["ea_refused"], ask = None, WAITS
-        return Expect(drops=drops, ask=ask, peer_ok=True)
+        return note_echo(gw, Expect(drops=drops, ask=ask, peer_ok=True), p)
     if src is None:
         return Expect(drops={"ea_refused": None}, peer_ok=True,
                       ask=("ea", h.src_gw, h.src_ref))
@@ -208,4 +208,4 @@ def decap(gw, sender, b, tos=0, length=0):
     e = Expect(Out(data, moved, self_=own), peer_ok=True, used=used,
                either=loose.either)
     e.header = h
-    return e
+    return note_echo(gw, e, p)

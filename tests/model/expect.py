@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What can become of a packet, as the model says it; and what the model knows of
-a gateway."""
+"""What can become of a packet, as the model says it; and what the model knows
+of a gateway."""
 
 
 class Fault(Exception):
@@ -41,7 +41,8 @@ class Expect:
                  used=None, either=False):
         self.out, self.drops, self.ask = out, drops or {}, ask
         self.peer_ok, self.used, self.either = peer_ok, used, either
-        self.mtu_of = self.tos = None
+        self.mtu_of = self.tos = self.echo = None
+        self.whole = 0
 
 
 class Gateway:

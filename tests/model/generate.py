@@ -175,7 +175,7 @@ class Generator:
                 yield arrives(site, "arriving " + name, p.pack(), sender,
                               path=path, local=local)
 
-    # --- addresses ---------------------------------------------------------------
+    # --- addresses
 
     def sources(self, site):
         """{name: a source that is something special}"""
@@ -232,7 +232,7 @@ class Generator:
                 yield case
                 yield from self.across(site, case)
 
-    # --- what no local host or gateway of ours would send --------------------------
+    # --- what no local host or gateway of ours would send
 
     def malformed(self, count):
         """Local packets with bytes changed or cut."""
@@ -313,7 +313,7 @@ class Generator:
                           p.pack(), addr(THIRD[tunnel]))
 
     def tunnel_packet(self, site, proto=None, fragment=None, size=None):
-        """(Ipref, sender, length of the whole of layer 4) for a host of site."""
+        """(Ipref, sender, length of all of layer 4) for a host of site."""
         rng = self.rng
         proto = proto or rng.choice(PROTOCOLS)
         fragment = fragment or rng.choice(FRAGMENTS)
@@ -413,7 +413,7 @@ class Generator:
                 b[rng.randrange(4)] = rng.randrange(256)
             yield arrives(site, "bad tunnel packet: " + what, bytes(b), sender)
 
-    # --- ICMP --------------------------------------------------------------------------
+    # --- ICMP
 
     def errors(self, count):
         rng = self.rng

@@ -21,8 +21,9 @@ USUAL4 = [(3, 0), (3, 1), (3, 3), (3, 4), (3, 13), (11, 0), (11, 1), (3, 5),
           (3, 9)]
 USUAL6 = [(1, 0), (1, 3), (1, 4), (2, 0), (1, 1), (3, 0), (3, 1), (1, 2)]
 USUAL_TUNNEL = [(3, 0), (3, 1), (3, 2), (3, 4), (3, 13), (11, 0), (11, 1)]
-MTUS = [0, 28, 29, 68, 1 << 24, 3 << 28, 576, 600, 1280, 1281, 1400, 1500, 9000, 65535, 65536,
-        100000]
+MTUS = [0, 28, 29, 68, 576, 600, 1280, 1281, 1400, 1500, 9000, 65535, 65536,
+        100000, 1 << 24, 3 << 28]
+PIECES = [(0, False)] * 6 + [(0, True), (64, True), (64, False)]
 INNER = [TCP, TCP, UDP, UDP, ECHO, SCTP, UDPLITE, DCCP, 200]
 
 
@@ -58,7 +59,7 @@ def inner_local(rng, site, back, depth):
     elif name == "ours unknown":
         ours = plus(site.base, 60)
     src, dst = (ours, theirs) if back else (theirs, ours)
-    off, mf = rng.choice([(0, False)] * 6 + [(0, True), (64, True), (64, False)])
+    off, mf = rng.choice(PIECES)
     if depth < 3 and rng.random() < (0.2 if depth == 1 else 0.5):
         kind = rng.choice(USUAL6 if v6 else USUAL4)
         deeper, quote = inner_local(rng, site, not back, depth + 1)
@@ -155,7 +156,7 @@ def inner_tunnel(rng, site, back, depth, sender):
         theirs = 0x424242
     elif name == "ours unknown":
         ours = 0x434343
-    off, mf = rng.choice([(0, False)] * 6 + [(0, True), (64, True), (64, False)])
+    off, mf = rng.choice(PIECES)
     if depth < 3 and rng.random() < (0.2 if depth == 1 else 0.5):
         kind = rng.choice(USUAL_TUNNEL)
         deeper, quote = inner_tunnel(rng, site, not back, depth + 1, sender)

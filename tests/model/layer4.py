@@ -56,6 +56,15 @@ def check(p, refused):
         raise Fault("l4_too_short")
 
 
+def note_echo(gw, e, p):
+    """What the gateway has to remember of a fragment of an ICMPv6 echo: which
+    one, and with the last of them how long the whole is."""
+    if gw.local == 6 and p.proto == ICMP and not whole(p):
+        e.echo = p.src, p.dst, p.ident
+        e.whole = 0 if p.mf else p.off + len(p.payload)
+    return e
+
+
 def readdress(p, minus, plus, into_tunnel):
     """The payload with other addresses in its checksum, and what is loose."""
     loose = Loose()

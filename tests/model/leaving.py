@@ -11,8 +11,8 @@ import struct
 
 from expect import Expect, Fault, Loose, Out
 from layer4 import (LEAVING, LEVELS, QUOTE, TUNNEL_ERRORS, WAITS, check,
-                    cut_here, echo, may_answer, quoted_icmp, quoting, readdress,
-                    seal, whole)
+                    cut_here, echo, may_answer, note_echo, quoted_icmp,
+                    quoting, readdress, seal, whole)
 from local import parse
 from wire import (ICMP, ICMP6, NONE59, NOT_CARRIED, Ipref, get16,
                   global_unicast, ip4, ip6, pseudo, residue)
@@ -50,7 +50,7 @@ def leaving_icmp(gw, p, depth, length):
         raise Fault("icmp_fragment")
     faults, mtu, big = set(), 0, False
     if kind == (3, 4):
-        mtu = get16(b, 6) if gw.local == 4 else struct.unpack_from("!I", b, 4)[0]
+        mtu = said_mtu(gw, b)
         if mtu <= 28:
             faults.add("icmp_mtu")
         big = mtu > 65535  # ours may take it as that
@@ -66,6 +66,11 @@ def leaving_icmp(gw, p, depth, length):
         raise Fault(*faults)
     loose.either = loose.either or big
     return quoting(kind, mtu, False, inner, loose, depth == 1)
+
+
+def said_mtu(gw, b):
+    """The MTU of a "packet too big" from the local network."""
+    return get16(b, 6) if gw.local == 4 else struct.unpack_from("!I", b, 4)[0]
 
 
 def quoted(gw, b):
@@ -128,8 +133,7 @@ def local_mtu(gw, p):
     if p.proto != ICMP or p.off or (b[0], b[1]) != (
             (3, 4) if gw.local == 4 else (2, 0)):
         return None
-    mtu = get16(b, 6) if gw.local == 4 else struct.unpack_from("!I", b, 4)[0]
-    return parse(gw.local, b[8:], quoted=True).dst, mtu
+    return parse(gw.local, b[8:], quoted=True).dst, said_mtu(gw, b)
 
 
 def source_fault(gw, src):
@@ -187,12 +191,13 @@ def encap(gw, b, length=0):
             drops.pop("echo_waits")
             ask = None
         elif ask and (dst is None or src is None):
-            return Expect(drops={**drops, "dst_unknown": unreachable,
-                                 "src_unknown": None}, ask=WAITS)
+            return note_echo(gw, Expect(
+                drops={**drops, "dst_unknown": unreachable,
+                       "src_unknown": None}, ask=WAITS), p)
         if set(drops) == {"ttl_exceeded"} and dst is None:
             # "Only when all else is well", but the destination comes first.
             drops["dst_unknown"], ask = unreachable, {"lookup", "-"}
-        return Expect(drops={**drops, **others}, ask=ask)
+        return note_echo(gw, Expect(drops={**drops, **others}, ask=ask), p)
     if dst is None:
         return Expect(drops={"dst_unknown": unreachable, **others},
                       ask=("lookup", p.dst, None))
@@ -211,8 +216,9 @@ def encap(gw, b, length=0):
     used = (None if p.src == gw.own_local else p.src,
             None if p.dst == gw.own_local else p.dst)
     e = Expect(Out(data, moved, peer=dst[0]), others, used=used,
-               either=bool(others) or loose.either or p.proto == NONE59 and not payload)
+               either=bool(others) or loose.either or (
+                   p.proto == NONE59 and not payload))
     e.packet, packet.payload, e.size = packet, data[len(head) :], len(b)
     e.tos, e.mtu_of = p.tos, local_mtu(gw, p)
     e.too_big = lambda mtu: answer((2, 0) if v6 else (3, 4), mtu)
-    return e
+    return note_echo(gw, e, p)

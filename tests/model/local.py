@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Local packets taken apart (RFC 791, RFC 8200), with what is wrong with them."""
+"""Local packets taken apart (RFC 791, RFC 8200), and what is wrong with them."""
 
 import struct
 

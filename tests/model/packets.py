@@ -71,7 +71,8 @@ def layer4(rng, proto, src, dst, size, kind="right"):
     n = least + len(body)
     if proto in (ECHO, ECHO_REPLY):
         types = (128, 129) if v6 else (8, 0)
-        b = bytes([types[proto == ECHO_REPLY], 0, 0, 0]) + rng.randbytes(4) + body
+        b = bytes([types[proto == ECHO_REPLY], 0, 0, 0])
+        b += rng.randbytes(4) + body
         head = pseudo(src, dst, ICMP6, n) if v6 else b""
         value = (rng.randrange(65536) if kind == "wrong" else
                  {"zero": 0, "ffff": 0xffff}.get(kind, field(head + b)))

@@ -15,8 +15,8 @@ SUMS = ("chksum", "cksum")
 
 
 def again(data):
-    """data with what scapy can reckon of IP and layer 4 reckoned by scapy. None:
-    it takes a part for padding, as of quotes that end in the middle of UDP."""
+    """data with what scapy can reckon of IP and layer 4 reckoned by it. None: it
+    takes a part for padding, as of quotes that end in the middle of UDP."""
     p = (IP if data[0] >> 4 == 4 else IPv6)(data)
     if Padding in p:
         return None

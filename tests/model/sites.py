@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The gateways of the test: two networks, A and B, each with gateways of every
 pair of IP versions that know each other's hosts by the same references, so that
-a packet that left any gateway of A arrives at any of B with that tunnel version.
+a packet that left any gateway of A arrives at any of B with its tunnel version.
 Variants of each: t counts TTL down, n has no public address, r a long reference
 of its own."""
 

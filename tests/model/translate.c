@@ -14,7 +14,8 @@
  *
  * A line for each packet:
  *
- *	REASON REPLY ASK ADDR REF PEER FLAGS TOS MTU_OF MTU USED USED HEX
+ *	REASON REPLY ASK ADDR REF PEER FLAGS TOS MTU_OF MTU
+ *		ECHO_SRC ECHO_DST ECHO_IDENT WHOLE USED USED HEX
  *
  * where "-" is nothing, and FLAGS are 'p' (peer_ok) and 's' (from_self). What
  *had to be split is "HEX HEX ...". Inputs and outputs have just the bytes that
@@ -128,6 +129,9 @@ put_outcome(const struct packet_out *out)
 		out->tos);
 	put_addr(&out->mtu_of);
 	printf(" %" PRIu32, out->mtu);
+	put_addr(&out->echo.src);
+	put_addr(&out->echo.dst);
+	printf(" %" PRIu32 " %" PRIu32, out->echo.ident, out->whole);
 	put_used(out->used[0]);
 	put_used(out->used[1]);
 	putchar(' ');

@@ -13,7 +13,7 @@ import struct
 TCP, UDP, DCCP, UDPLITE, ICMP, ICMP6 = 6, 17, 33, 136, 1, 58
 SCTP, GRE, ESP, AH = 132, 47, 50, 51
 NONE59, FRAGMENT, ROUTING, DESTOPT, HOPBYHOP = 59, 44, 43, 60, 0
-# Next headers that are IPv6's own, not a transport (RFC 8200, 7401, 5533, 6275).
+# Next headers that are IPv6's own, no transport (RFC 8200, 7401, 5533, 6275).
 EXTENSIONS = {HOPBYHOP, ROUTING, FRAGMENT, DESTOPT}
 NOT_CARRIED = EXTENSIONS | {AH, 135, 139, 140, ICMP6}
 
