@@ -50,6 +50,8 @@ ask(int fd, const struct addr *peer, uint32_t *mtu)
 		      : getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &value, &len);
 	if (err)
 		return -errno;
+	if (value < FIRST_HOP_LEAST)
+		value = FIRST_HOP_LEAST;
 	*mtu = value < UINT16_MAX ? (uint32_t)value : UINT16_MAX;
 	return 0;
 }

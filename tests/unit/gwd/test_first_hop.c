@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "tests/unit/run.h"
+#include "gwd/udp.h"
+#include "gwd/udp_errors.h"
+#include "tests/unit/gwd/netns.h"
 
 /* What the kernel says of its own loopback device, by another way. */
 static uint32_t
@@ -70,4 +72,29 @@ START_TEST(test_refused)
 }
 END_TEST
 
-RUN_TESTS("gwd first hop", test_loopback, test_device, test_refused)
+/* Anybody can tell the kernel that the path is narrow. */
+START_TEST(test_forged)
+{
+	const struct endpoint e = {{4, {198, 51, 100, 7}}, 1045};
+	const struct udp_config cfg = {.bind = {4, {127, 0, 0, 1}}, 1045};
+	static struct udp_error said;
+	uint32_t mtu = 0;
+	int fd;
+
+	if (!netns_enter())
+		return;
+	ck_assert_int_eq(udp_open(&cfg, &fd), 0);
+	ck_assert_int_eq(udp_errors_on(fd, 4), 0);
+	ck_assert_int_eq(first_hop_mtu(fd, &e.addr, &mtu), 0);
+	ck_assert_uint_eq(mtu, device_mtu());
+	netns_forge(4, 576, cfg.port, &e);
+	ck_assert_int_eq(udp_errors_next(fd, &said), 0);
+	ck_assert_uint_eq(said.mtu, 576);
+	ck_assert_int_eq(first_hop_mtu(fd, &e.addr, &mtu), 0);
+	ck_assert_uint_eq(mtu, FIRST_HOP_LEAST);
+	close(fd);
+}
+END_TEST
+
+RUN_TESTS(
+	"gwd first hop", test_loopback, test_device, test_refused, test_forged)
