@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The socket is not connected and does not ask for the error queue, so that an
- * ICMP error from one peer never fails a send to another.
+ * A send may fail for what the network said of another datagram (udp_errors.h):
+ * an error says something of this one only when it comes again.
  */
 #include "gwd/udp.h"
 
@@ -313,6 +313,8 @@ udp_send(int fd, const uint8_t *pkt, size_t len, const struct udp_to *to)
 	plain = mh.msg_controllen;
 	add_source(&mh, &to->src);
 	err = send_message(fd, &mh);
+	if (to->src.ver && is_no_source(err))
+		err = send_message(fd, &mh);
 	if (to->src.ver && is_no_source(err)) {
 		mh.msg_controllen = plain;
 		err = send_message(fd, &mh);

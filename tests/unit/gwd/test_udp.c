@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/unit/run.h"
+#include "gwd/udp_errors.h"
+#include "tests/unit/gwd/netns.h"
 
 #define BOUND_MS 5000
 #define TOS	 0xb9 /* expedited forwarding, ECT(1) */
@@ -179,6 +180,31 @@ START_TEST(test_lost_address)
 }
 END_TEST
 
+/* What is said of another datagram does not take the source from this one. */
+START_TEST(test_unreachable_other)
+{
+	const struct udp_config all = {.bind = addr_zero(4)};
+	const struct udp_config one = {.bind = {4, {127, 0, 0, 4}}};
+	const struct endpoint peer = {{4, {198, 51, 100, 7}}, 1045};
+	struct udp_to to = {.addr = one.bind, .src = {4, {127, 0, 0, 3}}};
+	struct udp_from from;
+	int fd, far;
+
+	if (!netns_enter())
+		return;
+	ck_assert_int_eq(udp_open(&all, &fd), 0);
+	ck_assert_int_eq(udp_open(&one, &far), 0);
+	ck_assert_int_eq(udp_errors_on(fd, 4), 0);
+	to.port = port_of(far);
+	netns_forge(0, 0, port_of(fd), &peer);
+	transmit(fd, "x", &to);
+	receive(far, "x", &from);
+	ck_assert(addr_eq(&from.from.addr, &to.src));
+	close(fd);
+	close(far);
+}
+END_TEST
+
 /* Without the right to set it, the start fails and says why. */
 START_TEST(test_mark)
 {
@@ -260,5 +286,6 @@ START_TEST(test_too_long)
 }
 END_TEST
 
-RUN_TESTS("gwd udp", test_addresses, test_tos, test_lost_address, test_mark,
-	test_device, test_adopt, test_too_long)
+RUN_TESTS("gwd udp", test_addresses, test_tos, test_lost_address,
+	test_unreachable_other, test_mark, test_device, test_adopt,
+	test_too_long)
