@@ -54,15 +54,20 @@ hash(const struct addr *a, uint64_t seed)
 }
 
 bool
-limit_take(struct limit *l, const struct addr *dst, uint64_t now_ms)
+limit_take(
+	struct limit *l, const struct addr *dst, bool to_peer, uint64_t now_ms)
 {
+
 	struct bucket *b = &l->buckets[hash(dst, l->seed) % LIMIT_SLOTS];
+	uint64_t least = MESSAGE;
 
 	refill(b, &l->each, now_ms);
 	refill(&l->bucket, &l->all, now_ms);
 	if (!l->all.per_second || !l->each.per_second)
 		return false;
-	if (b->level < MESSAGE || l->bucket.level < MESSAGE)
+	if (to_peer)
+		least += l->all.burst / LIMIT_KEPT * MESSAGE;
+	if (b->level < MESSAGE || l->bucket.level < least)
 		return false;
 	b->level -= MESSAGE;
 	l->bucket.level -= MESSAGE;

@@ -5,7 +5,8 @@
  *
  * There is a fixed number of buckets for destinations; those whose hashes meet
  * share one. So memory is bounded, and many made-up destinations get no more
- * than the rate in all.
+ * than the rate in all. A part of what may go at once in all is kept for local
+ * hosts: who sends us packets from outside can use up the rest as he likes.
  */
 #ifndef GWD_LIMIT_H
 #define GWD_LIMIT_H
@@ -14,6 +15,7 @@
 #include "libipref/base.h"
 
 #define LIMIT_SLOTS 1024 /* a power of two */
+#define LIMIT_KEPT  4	 /* one in so many is for local hosts */
 
 struct limit_rate {
 	uint64_t per_second; /* 0: none at all */
@@ -38,9 +40,9 @@ void limit_init(struct limit *l, const struct limit_rate *all,
 /* New rates; what was sent still counts. */
 void limit_set(struct limit *l, const struct limit_rate *all,
 	const struct limit_rate *each);
-/* Whether a message to dst may go out now; then it is counted. now_ms never
- * goes back. */
-bool limit_take(
-	struct limit *l, const struct addr *dst, uint64_t now_ms) MUSTCHECK;
+/* Whether a message to dst may go out now; then it is counted. to_peer: dst is
+ * outside. now_ms never goes back. */
+bool limit_take(struct limit *l, const struct addr *dst, bool to_peer,
+	uint64_t now_ms) MUSTCHECK;
 
 #endif

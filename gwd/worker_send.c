@@ -173,7 +173,7 @@ send_reply(struct worker *w, const struct job *j, const struct packet_out *out)
 	else
 		counters_addrs(out->p, len, &src, &dst);
 	/* who may get none takes nothing from those who may */
-	if (!len || !limit_take(w->cfg.limit, &dst, w->now_ms)) {
+	if (!len || !limit_take(w->cfg.limit, &dst, to_peer, w->now_ms)) {
 		job_drop(w, j, DROP_ICMP_LIMITED);
 		return;
 	}

@@ -25,7 +25,7 @@ run(struct limit *l, const struct step *s, size_t n)
 	for (k = 0; k < n; k++) {
 		dst = host(0, s[k].dst);
 		for (i = passed = 0; i < s[k].tries; i++)
-			passed += limit_take(l, &dst, s[k].at_ms);
+			passed += limit_take(l, &dst, false, s[k].at_ms);
 		ck_assert_msg(passed == s[k].passed,
 			"step %zu: %u passed, not %u", k, passed, s[k].passed);
 	}
@@ -86,10 +86,37 @@ START_TEST(test_flood)
 	for (ms = 1000; ms < 11000; ms++)
 		for (i = 0; i < 20; i++) {
 			dst = host((uint8_t)(ms % 251), (uint8_t)i);
-			passed += limit_take(&l, &dst, ms);
+			passed += limit_take(&l, &dst, false, ms);
 		}
 	ck_assert_uint_le(passed, 10 * 100 + 30);
 	ck_assert_uint_ge(passed, 10 * 100 - 1);
+}
+END_TEST
+
+/* However many peers are to be told something: hosts still are. */
+START_TEST(test_kept_for_hosts)
+{
+	struct limit l;
+	struct addr dst;
+	unsigned peers = 0, hosts = 0;
+	uint64_t ms;
+	int i;
+
+	limit_init(&l, &all, &each, 7);
+	for (ms = 1000; ms < 11000; ms++) {
+		for (i = 0; i < 20; i++) {
+			dst = host((uint8_t)(ms % 251), (uint8_t)i);
+			peers += limit_take(&l, &dst, true, ms);
+		}
+		dst = host(255, 255);
+		if (ms % 1000 == 0)
+			hosts += limit_take(&l, &dst, false, ms);
+	}
+	ck_assert_uint_eq(hosts, 10);
+	ck_assert_uint_ge(peers, 10 * 100 - 10);
+	/* a burst of one is all there is */
+	limit_init(&l, &(struct limit_rate){1, 1}, &each, 7);
+	ck_assert(limit_take(&l, &dst, true, 1000));
 }
 END_TEST
 
@@ -101,21 +128,21 @@ START_TEST(test_rates)
 	int i;
 
 	limit_init(&l, &none, &each, 1);
-	ck_assert(!limit_take(&l, &dst, 1000));
+	ck_assert(!limit_take(&l, &dst, false, 1000));
 	limit_set(&l, &all, &none);
-	ck_assert(!limit_take(&l, &dst, 2000));
+	ck_assert(!limit_take(&l, &dst, false, 2000));
 	limit_set(&l, &all, &each);
-	ck_assert(limit_take(&l, &dst, 3000));
+	ck_assert(limit_take(&l, &dst, false, 3000));
 	/* A smaller burst cuts what has gathered. */
 	limit_set(&l, &all, &(struct limit_rate){10, 2});
-	ck_assert(limit_take(&l, &dst, 3000));
-	ck_assert(limit_take(&l, &dst, 3000));
-	ck_assert(!limit_take(&l, &dst, 3000));
+	ck_assert(limit_take(&l, &dst, false, 3000));
+	ck_assert(limit_take(&l, &dst, false, 3000));
+	ck_assert(!limit_take(&l, &dst, false, 3000));
 	limit_set(&l, &big, &big);
 	for (i = 0; i < 100000; i++)
-		ck_assert(limit_take(&l, &dst, UINT64_C(1) << 40));
+		ck_assert(limit_take(&l, &dst, false, UINT64_C(1) << 40));
 }
 END_TEST
 
 RUN_TESTS("gwd limit", test_one_destination, test_many_destinations, test_flood,
-	test_rates)
+	test_kept_for_hosts, test_rates)
