@@ -29,9 +29,7 @@ lost_is_ours(const struct gw_settings *set, const struct maps *maps,
 		return false;
 	if (!addr_is_zero(&h.src_gw) && !addr_eq(&h.src_gw, &set->pub))
 		return false;
-	return addr_eq(&h.dst_gw, peer) &&
-	       (ref_eq(&h.src_ref, &set->own_ref) ||
-		       maps_local(maps, &h.src_ref)) &&
+	return addr_eq(&h.dst_gw, peer) && maps_local(maps, &h.src_ref) &&
 	       maps_remote(maps, peer, &h.dst_ref);
 }
 

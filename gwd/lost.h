@@ -11,7 +11,8 @@
 /* Whether quote[0..len), a UDP payload cut anywhere, is the beginning of what
  * we may have sent to this peer: it names a host of ours and one of the peer's
  * that the mappings know as a pair of addresses. Who is not on the path has to
- * guess both. */
+ * guess both, unless both are in DNS. The gateway's own reference does not
+ * count, it is no secret. */
 bool lost_is_ours(const struct gw_settings *set, const struct maps *maps,
 	const struct addr *peer, const uint8_t *quote, size_t len) MUSTCHECK;
 

@@ -242,4 +242,24 @@ START_TEST(test_forged)
 }
 END_TEST
 
-RUN_TESTS("gwd lost", test_told, test_v6, test_not_told, test_forged)
+/* The gateways' own references are no secret. */
+START_TEST(test_own_refs)
+{
+	static struct site_outs outs;
+	uint8_t local[2048];
+	struct site_out *sent = &outs.out[0];
+	struct site s;
+	size_t at;
+
+	site_named(&s, "44");
+	(void)send_host_packet(&s, 0x4000, &outs, local, sizeof(local));
+	at = 12; /* the source's reference */
+	memset(sent->p + at, 0, 4);
+	sent->p[at + 3] = 1;
+	ck_assert(!lost_is_ours(&s.set, s.maps, &sent->to.addr, sent->p, 100));
+	site_fini(&s);
+}
+END_TEST
+
+RUN_TESTS("gwd lost", test_own_refs, test_told, test_v6, test_not_told,
+	test_forged)
