@@ -161,9 +161,12 @@ paths_get(struct paths *p, const struct addr *addr, uint64_t now_ms)
 	return paths_mtu(p, &n->path, now_ms);
 }
 
+/* ICMPv6 may say more than any packet has. */
 static uint32_t
-at_least(const struct paths *p, uint32_t mtu)
+within(const struct paths *p, uint32_t mtu)
 {
+	if (mtu > UINT16_MAX)
+		return UINT16_MAX;
 	return mtu < p->lowest ? p->lowest : mtu;
 }
 
@@ -175,7 +178,7 @@ paths_first_hop(
 
 	if (!n)
 		return;
-	n->path.first_hop = at_least(p, mtu);
+	n->path.first_hop = within(p, mtu);
 	n->path.hop_until_ms = now_ms + PATHS_HOP_MS;
 	use(p, n, now_ms);
 }
@@ -193,7 +196,7 @@ paths_learn(
 		p->stats.full++;
 		return false;
 	}
-	mtu = at_least(p, mtu);
+	mtu = within(p, mtu);
 	old = paths_mtu(p, &n->path, now_ms);
 	if ((old && mtu > old) ||
 		(paths_left(&n->path, now_ms) && mtu > n->path.learned))
@@ -214,7 +217,7 @@ paths_fix(struct paths *p, const struct addr *addr, uint32_t mtu)
 	if (!n)
 		return;
 	TAILQ_REMOVE(list_of(p, n), n, link);
-	n->path.fixed = at_least(p, mtu);
+	n->path.fixed = within(p, mtu);
 	TAILQ_INSERT_TAIL(&p->fixed, n, link);
 }
 
@@ -255,7 +258,7 @@ paths_restore(struct paths *p, const struct addr *addr, uint32_t mtu,
 
 	if (!n)
 		return;
-	n->path.learned = at_least(p, mtu);
+	n->path.learned = within(p, mtu);
 	n->path.until_ms =
 		now_ms + (left_ms < PATHS_KEEP_MS ? left_ms : PATHS_KEEP_MS);
 }

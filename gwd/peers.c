@@ -253,7 +253,8 @@ peers_heard(struct peers *p, const struct endpoint *from, const struct addr *to,
 	link_node(p, n, now_ms);
 	n->peer.in_packets++;
 	n->peer.in_bytes += len;
-	if (learn_port(p, &n->peer, from->port, now_ms) && to)
+	if (learn_port(p, &n->peer, from->port, now_ms) && to &&
+		addr_is_global_unicast(to))
 		learn_to(p, &n->peer, to, now_ms);
 }
 

@@ -58,6 +58,18 @@ START_TEST(test_life)
 }
 END_TEST
 
+/* No path takes more than a packet can have, whatever ICMPv6 says. */
+START_TEST(test_huge)
+{
+	struct paths *p = paths_new(10, PATHS_LOWEST_V6, 0);
+	struct addr a = host(1);
+
+	(void)paths_learn(p, &a, UINT32_MAX, T0);
+	ck_assert_uint_le(paths_peek(p, &a)->learned, UINT16_MAX);
+	paths_free(p);
+}
+END_TEST
+
 /* Bound to all: the first hop is asked for, again when it is old. */
 START_TEST(test_first_hop)
 {
@@ -200,5 +212,5 @@ START_TEST(test_restore)
 }
 END_TEST
 
-RUN_TESTS("gwd paths", test_life, test_first_hop, test_learned_first,
+RUN_TESTS("gwd paths", test_life, test_huge, test_first_hop, test_learned_first,
 	test_fixed, test_full, test_restore)

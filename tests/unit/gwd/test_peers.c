@@ -303,6 +303,9 @@ START_TEST(test_written_to)
 	}
 	ck_assert_uint_eq(
 		peers_answer(p, &from.addr, 1, 9999).src.b[3], to.b[3]);
+	/* nothing can leave from a group's address */
+	peers_heard(p, &from, &(struct addr){4, {224, 0, 0, 1}}, 1, 20000);
+	ck_assert_uint_eq(peers_sent(p, &from.addr, 1, 20000).src.b[0], 198);
 	peers_free(p);
 }
 END_TEST
