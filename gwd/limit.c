@@ -57,7 +57,6 @@ bool
 limit_take(
 	struct limit *l, const struct addr *dst, bool to_peer, uint64_t now_ms)
 {
-
 	struct bucket *b = &l->buckets[hash(dst, l->seed) % LIMIT_SLOTS];
 	uint64_t least = MESSAGE;
 
