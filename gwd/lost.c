@@ -20,17 +20,21 @@ static const struct addr dummy_v6 = {6, {[0] = 0x01, [15] = 8}}; /* 100::/64 */
 
 bool
 lost_is_ours(const struct gw_settings *set, const struct maps *maps,
-	const struct addr *peer, const uint8_t *quote, size_t len)
+	const struct addr *peer, const struct ref *peer_ref,
+	const uint8_t *quote, size_t len)
 {
 	struct header h;
 	size_t size;
+	bool own;
 
 	if (header_decode(&h, &size, quote, len))
 		return false;
 	if (!addr_is_zero(&h.src_gw) && !addr_eq(&h.src_gw, &set->pub))
 		return false;
-	return addr_eq(&h.dst_gw, peer) && maps_local(maps, &h.src_ref) &&
-	       maps_remote(maps, peer, &h.dst_ref);
+	own = ref_eq(&h.src_ref, &set->own_ref);
+	if (own ? ref_eq(&h.dst_ref, peer_ref) : !maps_local(maps, &h.src_ref))
+		return false;
+	return addr_eq(&h.dst_gw, peer) && maps_remote(maps, peer, &h.dst_ref);
 }
 
 /* An IPv6 host that is told IPv6's least learns nothing when its packet was no

@@ -11,10 +11,11 @@
 /* Whether quote[0..len), a UDP payload cut anywhere, is the beginning of what
  * we may have sent to this peer: it names a host of ours and one of the peer's
  * that the mappings know as a pair of addresses. Who is not on the path has to
- * guess both, unless both are in DNS. The gateway's own reference does not
- * count, it is no secret. */
+ * guess both, unless both are in DNS; those of the gateways themselves
+ * (peer_ref is the peer's own) together prove nothing, they are no secret. */
 bool lost_is_ours(const struct gw_settings *set, const struct maps *maps,
-	const struct addr *peer, const uint8_t *quote, size_t len) MUSTCHECK;
+	const struct addr *peer, const struct ref *peer_ref,
+	const uint8_t *quote, size_t len) MUSTCHECK;
 
 /* Fills out with "fragmentation needed" towards the host whose packet that was:
  * REPLY_LOCAL; or REPLY_NONE when it is not to be told (the packet may be

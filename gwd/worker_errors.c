@@ -44,8 +44,9 @@ too_big(struct worker *w, const struct udp_error *e)
 	bool ours = !e->from.ver;
 	char to[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
 	uint32_t mtu = e->mtu;
+	const struct ref *own = &peer_confs_get(w->cfg.confs, &e->to)->ref;
 	bool proved = !ours && lost_is_ours(w->cfg.set, w->cfg.maps, &e->to,
-				       e->quote, e->quote_len);
+				       own, e->quote, e->quote_len);
 
 	if (!ours && !proved && mtu < UNPROVED_LEAST)
 		mtu = UNPROVED_LEAST;

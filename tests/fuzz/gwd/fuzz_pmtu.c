@@ -120,7 +120,8 @@ static void
 losing(const struct gateway *g, const uint8_t *quote, size_t len, bool sent,
 	uint32_t path_mtu)
 {
-	bool ours = lost_is_ours(&g->set, g->maps, &g->peer, quote, len);
+	const struct ref none = {0};
+	bool ours = lost_is_ours(&g->set, g->maps, &g->peer, &none, quote, len);
 	struct packet_out out;
 	struct header h;
 	struct view v;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Packets of ours that were lost for their size, by what a router quotes. */
 #include "gwd/lost.h"
+
+#include "gwd/header.h"
 #include "tests/unit/gwd/site.h"
 #include "tests/unit/run.h"
 
 #define PAYLOAD	  1000
 #define PATH_MTU  900
 #define IP_HEADER 20
+
+static const struct ref none;
 
 /* UDP from host 192.168.77.10 to ea 10.240.1.10, as it leaves the site. */
 static size_t
@@ -81,15 +85,15 @@ START_TEST(test_told)
 		header = sent->len - (whole - IP_HEADER);
 		/* too short for a proof, and for an answer */
 		for (len = 0; len < header; len++) {
-			ck_assert(!lost_is_ours(
-				&s.set, s.maps, &sent->to.addr, sent->p, len));
+			ck_assert(!lost_is_ours(&s.set, s.maps, &sent->to.addr,
+				&none, sent->p, len));
 			lost_reply(&s.set, s.maps, sent->p, len, PATH_MTU, 1,
 				&out);
 			ck_assert_int_eq(out.reply, REPLY_NONE);
 		}
 		for (; len < 600; len++) {
-			ck_assert(lost_is_ours(
-				&s.set, s.maps, &sent->to.addr, sent->p, len));
+			ck_assert(lost_is_ours(&s.set, s.maps, &sent->to.addr,
+				&none, sent->p, len));
 			lost_reply(&s.set, s.maps, sent->p, len, PATH_MTU, 1,
 				&out);
 			ck_assert_int_eq(out.drop, DROP_TOO_BIG);
@@ -190,7 +194,7 @@ START_TEST(test_v6)
 		site_named(&s, rows[i].site);
 		send_captured(&s, rows[i].vector, &outs);
 		ck_assert(lost_is_ours(
-			&s.set, s.maps, &sent->to.addr, sent->p, 500));
+			&s.set, s.maps, &sent->to.addr, &none, sent->p, 500));
 		lost_reply(&s.set, s.maps, sent->p, 500, rows[i].path, 1, &out);
 		ck_assert_msg(
 			out.reply == (rows[i].told ? REPLY_LOCAL : REPLY_NONE),
@@ -229,12 +233,13 @@ START_TEST(test_forged)
 
 	site_named(&s, "44");
 	(void)send_host_packet(&s, 0x4000, &outs, local, sizeof(local));
-	ck_assert(lost_is_ours(&s.set, s.maps, &sent->to.addr, sent->p, 100));
-	ck_assert(!lost_is_ours(&s.set, s.maps, &third, sent->p, 100));
+	ck_assert(lost_is_ours(
+		&s.set, s.maps, &sent->to.addr, &none, sent->p, 100));
+	ck_assert(!lost_is_ours(&s.set, s.maps, &third, &none, sent->p, 100));
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
 		sent->p[rows[i].at] ^= 0x40;
 		ck_assert_msg(!lost_is_ours(&s.set, s.maps, &sent->to.addr,
-				      sent->p, 100),
+				      &none, sent->p, 100),
 			"%s", rows[i].why);
 		sent->p[rows[i].at] ^= 0x40;
 	}
@@ -242,21 +247,26 @@ START_TEST(test_forged)
 }
 END_TEST
 
-/* The gateways' own references are no secret. */
+/* The gateways' own references are no secret; one of them and a host's is. */
 START_TEST(test_own_refs)
 {
 	static struct site_outs outs;
 	uint8_t local[2048];
 	struct site_out *sent = &outs.out[0];
+	struct header h;
 	struct site s;
-	size_t at;
+	size_t size;
 
 	site_named(&s, "44");
 	(void)send_host_packet(&s, 0x4000, &outs, local, sizeof(local));
-	at = 12; /* the source's reference */
-	memset(sent->p + at, 0, 4);
-	sent->p[at + 3] = 1;
-	ck_assert(!lost_is_ours(&s.set, s.maps, &sent->to.addr, sent->p, 100));
+	ck_assert_int_eq(header_decode(&h, &size, sent->p, sent->len), 0);
+	ck_assert(lost_is_ours(
+		&s.set, s.maps, &sent->to.addr, &h.dst_ref, sent->p, 100));
+	s.set.own_ref = h.src_ref;
+	ck_assert(!lost_is_ours(
+		&s.set, s.maps, &sent->to.addr, &h.dst_ref, sent->p, 100));
+	ck_assert(lost_is_ours(
+		&s.set, s.maps, &sent->to.addr, &none, sent->p, 100));
 	site_fini(&s);
 }
 END_TEST
