@@ -30,7 +30,8 @@ struct peers_file {
 	struct peers_kept kept;
 	struct event *timer; /* owned */
 	uint64_t saved_version, saved_ms;
-	bool failing; /* and said so */
+	uint64_t took_ms; /* to save */
+	bool failing;	  /* and said so */
 };
 
 /* --- saving ------------------------------------------------------------- */
@@ -265,7 +266,8 @@ save(struct peers_file *f)
 	if (err && !f->failing)
 		log_warn_errno(-err, "%s: not written", f->path);
 	f->failing = err;
-	f->saved_ms = at.now_ms;
+	f->saved_ms = now_ms();
+	f->took_ms = f->saved_ms - at.now_ms;
 	f->saved_version = version;
 }
 
@@ -273,11 +275,14 @@ static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct peers_file *f = arg;
+	uint64_t gone = now_ms() - f->saved_ms;
+	bool changed = f->failing || version_of(&f->kept) != f->saved_version;
 
 	(void)fd;
 	(void)what;
-	if (f->failing || version_of(&f->kept) != f->saved_version ||
-		now_ms() - f->saved_ms >= PEERS_FILE_FRESH_S * 1000)
+	if (gone < f->took_ms * 100)
+		return;
+	if (changed || gone >= PEERS_FILE_FRESH_S * 1000)
 		save(f);
 }
 
@@ -285,7 +290,7 @@ struct peers_file *
 peers_file_new(struct event_base *base, const char *path,
 	const struct peers_kept *kept)
 {
-	const struct timeval every = {.tv_sec = PEERS_FILE_SAVE_S};
+	const struct timeval every = {.tv_sec = PEERS_FILE_LOOK_S};
 	const struct peers_clock at = clocks();
 	struct peers_file *f = calloc(1, sizeof(*f));
 

@@ -14,7 +14,7 @@
 #include "gwd/paths.h"
 #include "gwd/peers.h"
 
-#define PEERS_FILE_SAVE_S  30
+#define PEERS_FILE_LOOK_S  2	 /* how soon a change is written */
 #define PEERS_FILE_FRESH_S 600	 /* written after so long in any case */
 #define PEERS_FILE_AGE_S   86400 /* older ones are not believed */
 
@@ -33,7 +33,8 @@ struct peers_clock {
 	uint64_t now_ms, wall_s;
 };
 
-/* Loads, then saves by itself when something has changed. path is copied. NULL:
+/* Loads, then saves by itself when something has changed, without taking more
+ * than a hundredth of the time. path is copied. NULL:
  * no memory. */
 struct peers_file *peers_file_new(struct event_base *base, const char *path,
 	const struct peers_kept *kept) MUSTCHECK;
