@@ -92,7 +92,8 @@ read_quote(struct leave *l, const struct icmp *m, uint8_t ver, unsigned level,
 	if (packet_parse(p, ver, m->quote, len, true))
 		return DROP_ICMP_INNER;
 	p->l4_len &= ~(size_t)1;
-	if (!our_end(l, back ? &p->dst : &p->src, &ours) ||
+	if (!l4_carried(p->proto) ||
+		!our_end(l, back ? &p->dst : &p->src, &ours) ||
 		!their_end(l, back ? &p->src : &p->dst, &theirs))
 		return DROP_ICMP_INNER;
 	h->src_gw = back ? theirs.gw : ours.gw;
