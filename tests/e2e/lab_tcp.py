@@ -5,7 +5,8 @@
     both ADDR PORT BYTES [RATE [S]]     BYTES to the server, then as many from it,
                                         each with a checksum; RATE: at most so many
                                         bytes per second; S: no longer than so many
-                                        seconds without progress (default 30)"""
+                                        seconds without progress (default 15)
+    syns VER PORT                       tells the segment size of each SYN"""
 import hashlib
 import os
 import socket
@@ -81,7 +82,7 @@ def serve(ver, port):
         threading.Thread(target=serve_one, args=(s, peer), daemon=True).start()
 
 
-def both(addr, port, n, rate=0, patience=30):
+def both(addr, port, n, rate=0, patience=15):
     n, rate = int(n), int(rate)
     s = socket.create_connection((addr, int(port)), timeout=int(patience))
     if rate:
@@ -97,5 +98,27 @@ def both(addr, port, n, rate=0, patience=30):
     print("complete")
 
 
+def segment_size(options):
+    while options and options[0]:
+        if options[0] == 1:
+            options = options[1:]
+            continue
+        if options[0] == 2:
+            return struct.unpack_from("!H", options, 2)[0]
+        options = options[max(2, options[1]):]
+    return None
+
+
+def syns(ver, port):
+    s = socket.socket(family(ver), socket.SOCK_RAW, socket.IPPROTO_TCP)
+    print("ready")
+    while True:
+        p = s.recv(65535)
+        if int(ver) == 4:
+            p = p[(p[0] & 15) * 4:]
+        if struct.unpack_from("!H", p, 2)[0] == int(port) and p[13] & 0x12 == 2:
+            print("mss", segment_size(p[20:(p[12] >> 4) * 4]))
+
+
 if __name__ == "__main__":
-    {f.__name__: f for f in (serve, both)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (serve, both, syns)}[sys.argv[1]](*sys.argv[2:])

@@ -23,7 +23,7 @@ import time
 
 TRIES = 4               # a datagram may be lost while a path MTU is learned
 IP_RECVERR, IPV6_RECVERR = 11, 25
-SO_NO_CHECK = 11
+SO_NO_CHECK, SO_RCVBUFFORCE = 11, 33
 UDP_NO_CHECK6_TX = 101
 DISCOVER = {4: (socket.IPPROTO_IP, 10), 6: (socket.IPPROTO_IPV6, 23)}
 MTU = {4: (socket.IPPROTO_IP, 14), 6: (socket.IPPROTO_IPV6, 24)}
@@ -39,7 +39,7 @@ def udp(ver, discover=DONT):
     family = socket.AF_INET6 if ver == 6 else socket.AF_INET
     s = socket.socket(family, socket.SOCK_DGRAM)
     s.setsockopt(*DISCOVER[ver], discover)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
     return s
 
 

@@ -154,11 +154,15 @@ wait_until() {
 	done
 }
 
-# has TEXT COMMAND...: its output contains TEXT (a fixed string).
+# has TEXT COMMAND...: its output contains TEXT (a fixed string); else it is shown.
 has() {
 	has_text=$1
 	shift
-	"$@" 2>&1 | grep -qF -- "$has_text"
+	has_output=$("$@" 2>&1)
+	printf '%s\n' "$has_output" | grep -qF -- "$has_text" || {
+		printf '%s\n' "$has_output"
+		return 1
+	}
 }
 
 # logged NAME TEXT: the log of a started process has a line with TEXT.

@@ -20,7 +20,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-lab_nat='' lab_gwd_a='' lab_gwd_b='' # options of gwd
+lab_nat='' lab_gwd_a='' lab_gwd_b='' # options of gwd, quoted as in a command
 case $BUILD in
 *address* | *thread* | *memory*) sanitized=1 ;;
 *) sanitized='' ;;
@@ -120,11 +120,12 @@ local_mtu() {
 # --- the network --------------------------------------------------------------
 
 # lab_ns NAME: no rate limits of the kernel's own ICMP errors, no waiting for
-# duplicate addresses.
+# duplicate addresses; fragments are not too late because others overtook them.
 lab_ns() {
 	ns_add "$1" && in_ns "$1" sh -c '
 		cd /proc/sys/net &&
 		echo 0 >ipv4/icmp_ratelimit && echo 0 >ipv6/icmp/ratelimit &&
+		echo 0 >ipv4/ipfrag_max_dist &&
 		echo 0 >ipv6/conf/default/accept_dad'
 }
 
@@ -218,10 +219,15 @@ mapperd() {
 
 gwd() {
 	eval "gwd_options=\$lab_gwd_$1"
-	# shellcheck disable=SC2046,SC2086
-	start "$1-gwd" in_ns "$1-gw" "$bin/gwd" $(site_addresses "$1") \
-		-encode-net "$(site_encode "$1")" -control-dir "$work/$1" \
-		-mapper-socket "$work/$1/mapper.sock" $gwd_options
+	eval "set -- $1 $gwd_options"
+	gwd_site=$1
+	shift
+	# shellcheck disable=SC2046
+	start "$gwd_site-gwd" in_ns "$gwd_site-gw" "$bin/gwd" \
+		$(site_addresses "$gwd_site") \
+		-encode-net "$(site_encode "$gwd_site")" \
+		-control-dir "$work/$gwd_site" \
+		-mapper-socket "$work/$gwd_site/mapper.sock" "$@"
 }
 
 following() { ctl "$work/$1/gwd.ctl" /status | grep -q '"state": *"following"'; }
@@ -278,3 +284,83 @@ servers() {
 		wait_until 10 logged "$1-$server" ready || return 1
 	done
 }
+
+# transfer NAME NS ADDRESS BYTES RATE: a TCP transfer in the background.
+transfer() {
+	start_tool "$1" "$2" tcp both "$3" 80 "$4" "$5"
+	wait_until 10 logged "$1" connected
+}
+# transferred NAME: it ended well. The transfer's own patience bounds the wait.
+transferred() {
+	transfer_pid=$(cat "$work/$1.pid")
+	rm -f "$work/$1.pid"
+	wait "$transfer_pid" && logged "$1" complete
+}
+
+# relay SEED FATE...: what lies between the gateways loses, delays, repeats and
+# disorders their packets (lab_relay.py).
+relay() {
+	echo "# relay: $*"
+	start_tool relay wan relay "$@"
+	wait_until 10 logged relay ready &&
+		ip -n "$ns_prefix-wan" link set dev relay0 up || return 1
+	for relay_ver in 4 6; do
+		ip -n "$ns_prefix-wan" -$relay_ver route add default dev relay0 \
+			table 100 || return 1
+		for relay_side in a b; do
+			ip -n "$ns_prefix-wan" -$relay_ver rule add \
+				iif to-$relay_side lookup 100 || return 1
+		done
+	done
+}
+# relay_end: they pass as before; says what was done.
+relay_end() {
+	for relay_ver in 4 6; do
+		for relay_side in a b; do
+			ip -n "$ns_prefix-wan" -$relay_ver rule del \
+				iif to-$relay_side lookup 100 || return 1
+		done
+	done
+	stop relay
+	tail -n 1 "$work/relay.log" | sed 's/^/# relay: /'
+	rm "$work/relay.log"
+}
+
+# --- what a gateway knows of another ----------------------------------------------
+
+# peer_port SITE: to which port it sends to the other.
+peer_port() {
+	peers "$1" | PEER=$(public "$(other "$1")") python3 -c '
+import json, os, sys
+for p in json.load(sys.stdin):
+    if p["address"] == os.environ["PEER"]:
+        print(p["port"])'
+}
+# path_told SITE PATH: the MTU that its hosts must be told when the path between
+# the gateways has that MTU and references are short: less the outer headers and
+# that of IPREF, plus the local one. IPv6 hosts never get below 1280.
+path_told() {
+	case $(local_ver "$1")$lab_tunnel in
+	44) path_mtu=$(($2 - 28 - 20 + 20)) ;;
+	46) path_mtu=$(($2 - 48 - 44 + 20)) ;;
+	64) path_mtu=$(($2 - 28 - 20 + 40)) ;;
+	66) path_mtu=$(($2 - 48 - 44 + 40)) ;;
+	esac
+	if [ "$(local_ver "$1")" = 6 ] && [ $path_mtu -lt 1280 ]; then
+		path_mtu=1280
+	fi
+	echo $path_mtu
+}
+
+# --- time -------------------------------------------------------------------------
+
+# longest_gap FILE: the longest time in ms between two answers of `ping -D`.
+longest_gap() {
+	sed -n 's/^\[\([0-9.]*\)\].*icmp_seq.*ttl=.*/\1/p' "$1" | awk '
+		NR > 1 && $1 - last > gap { gap = $1 - last }
+		{ last = $1 }
+		END { printf "%d\n", (NR > 1 ? gap : 999) * 1000 }'
+}
+answers() { grep -c 'ttl=' "$work/$1.log"; }
+# answers_after NAME N: that ping has more answers than N.
+answers_after() { [ "$(answers "$1")" -gt "$2" ]; }
