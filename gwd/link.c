@@ -317,6 +317,91 @@ link_setup(struct link *l, const char *name, const struct addr *addr,
 	return err;
 }
 
+struct route {
+	int device;
+	uint32_t mtu;	/* 0: the device's */
+	bool exception; /* from an ICMP message; mtu does not count */
+};
+
+static uint32_t
+metric_mtu(const struct nlattr *metrics)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, metrics)
+	{
+		if (mnl_attr_get_type(attr) == RTAX_MTU)
+			return mnl_attr_get_u32(attr);
+	}
+	return 0;
+}
+
+static int
+on_route(const struct nlmsghdr *nh, void *arg)
+{
+	struct route *r = arg;
+	const struct nlattr *attr;
+	struct rta_cacheinfo info;
+	struct rbuf b;
+
+	mnl_attr_for_each(attr, nh, sizeof(struct rtmsg))
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case RTA_OIF:
+			r->device = (int)mnl_attr_get_u32(attr);
+			break;
+		case RTA_METRICS:
+			r->mtu = metric_mtu(attr);
+			break;
+		case RTA_CACHEINFO:
+			rbuf_init(&b, mnl_attr_get_payload(attr),
+				mnl_attr_get_payload_len(attr));
+			rbuf_bytes(&b, &info, sizeof(info));
+			r->exception = rbuf_ok(&b) && info.rta_expires;
+			break;
+		}
+	}
+	return MNL_CB_OK;
+}
+
+static int
+get_route(struct link *l, const struct addr *addr, uint32_t mark, int device,
+	struct route *r)
+{
+	char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nh = request(l, buf, RTM_GETROUTE, NLM_F_ACK);
+	struct rtmsg *rt = mnl_nlmsg_put_extra_header(nh, sizeof(*rt));
+	size_t len = addr_len(addr->ver);
+
+	rt->rtm_family = addr->ver == 4 ? AF_INET : AF_INET6;
+	rt->rtm_dst_len = (unsigned char)(8 * len);
+	mnl_attr_put(nh, RTA_DST, len, addr->b);
+	if (mark)
+		mnl_attr_put_u32(nh, RTA_MARK, mark);
+	if (device)
+		mnl_attr_put_u32(nh, RTA_OIF, (uint32_t)device);
+	return talk(l, nh, on_route, r);
+}
+
+int
+link_route_mtu(struct link *l, const struct addr *addr, uint32_t mark,
+	int device, uint32_t *mtu)
+{
+	struct route r = {0};
+	struct link_state s;
+	int err = get_route(l, addr, mark, device, &r);
+
+	if (err)
+		return err;
+	if (!r.device)
+		return -ENETUNREACH;
+	err = get_by_index(l, r.device, &s);
+	if (err)
+		return err;
+	*mtu = r.mtu && !r.exception && r.mtu < s.mtu ? r.mtu : s.mtu;
+	return 0;
+}
+
 static bool
 read_flag(const char *path, uint32_t *value)
 {

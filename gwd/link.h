@@ -42,6 +42,12 @@ int link_accept_local(struct link *l, const char *name) MUSTCHECK;
 int link_mtu_of(
 	struct link *l, const struct addr *addr, uint32_t *mtu) MUSTCHECK;
 
+/* The MTU of the route to addr for packets with this firewall mark (0: none)
+ * out of this device (0: any); not what the kernel believes of the path, which
+ * forged ICMP messages may have told it. 0 or -errno (no route). */
+int link_route_mtu(struct link *l, const struct addr *addr, uint32_t mark,
+	int device, uint32_t *mtu) MUSTCHECK;
+
 /* Whether the kernel forwards packets of this version between interfaces;
  * false also when that can't be read. */
 bool link_forwarding(uint8_t ver);

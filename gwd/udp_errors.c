@@ -2,6 +2,7 @@
 #include "gwd/udp_errors.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 /* after the sockets */
@@ -10,15 +11,23 @@
 #define SKIPS_MAX 64
 
 int
-udp_errors_on(int fd, uint8_t ver)
+udp_errors_set(int fd, uint8_t ver, bool on)
 {
-	int on = 1;
-	int err = ver == 4 ? setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on,
-				     sizeof(on))
-			   : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on,
-				     sizeof(on));
+	int value = on;
+	int err = ver == 4 ? setsockopt(fd, IPPROTO_IP, IP_RECVERR, &value,
+				     sizeof(value))
+			   : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &value,
+				     sizeof(value));
 
 	return err ? -errno : 0;
+}
+
+bool
+udp_errors_any(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
 }
 
 /* The kernel's struct, with the address of who says it behind. */

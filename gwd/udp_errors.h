@@ -23,8 +23,11 @@ struct udp_error {
 	uint8_t quote[UDP_ERROR_QUOTE_MAX]; /* its payload's beginning */
 };
 
-/* Switches the queue on for a UDP socket of this IP version. 0 or -errno. */
-int udp_errors_on(int fd, uint8_t ver) MUSTCHECK;
+/* Switches the queue of a UDP socket of this IP version on, or off and empties
+ * it. 0 or -errno. */
+int udp_errors_set(int fd, uint8_t ver, bool on) MUSTCHECK;
+/* Whether there is one, or was until a moment ago. */
+bool udp_errors_any(int fd);
 /* The next message; what is none of the above's kind is skipped over, within a
  * bound. 0, -EAGAIN (there is none), or -errno. */
 int udp_errors_next(int fd, struct udp_error *e) MUSTCHECK;

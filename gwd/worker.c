@@ -240,17 +240,6 @@ worker_drop(struct worker *w, const struct waiting *p, enum drop drop)
 
 /* --- reading ------------------------------------------------------------ */
 
-/* True: nothing more is to be read now. */
-static bool
-read_failed(struct worker *w, const char *what, ssize_t err)
-{
-	if (err == -EAGAIN)
-		return true;
-	log_limited(&w->limit, LOG_LEVEL_ERR, "%s: can't be read: %s", what,
-		strerror((int)-err));
-	return err != -EMSGSIZE;
-}
-
 static void
 on_tun(evutil_socket_t fd, short what, void *arg)
 {
@@ -260,6 +249,7 @@ on_tun(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	w->now_ms = now_ms();
+	errors_tick(w);
 	for (i = 0; i < BATCH; i++) {
 		struct job j = {.way = WAY_OUT};
 
@@ -270,9 +260,10 @@ on_tun(evutil_socket_t fd, short what, void *arg)
 		j.in.len = (size_t)n;
 		run_out(w, &j);
 	}
-	if (i == BATCH || !read_failed(w, "tun", n) || n == -EAGAIN)
+	if (i == BATCH || n == -EAGAIN || n == -EMSGSIZE)
 		return;
 	/* A device that was deleted says so for ever. */
+	log_err_errno((int)-n, "tun: can't be read");
 	(void)event_del(w->tun);
 	w->cfg.failed(w->cfg.arg);
 }
@@ -282,9 +273,10 @@ on_tun(evutil_socket_t fd, short what, void *arg)
 static bool
 no_datagram(struct worker *w, ssize_t err, int i)
 {
-	if (err == -EAGAIN && i)
-		return true;
-	return !errors_take(w) && read_failed(w, "tunnel socket", err);
+	if (err == -EAGAIN)
+		return i || !errors_take(w);
+	(void)errors_take(w);
+	return false;
 }
 
 static void
@@ -297,6 +289,7 @@ on_udp(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	w->now_ms = now_ms();
+	errors_tick(w);
 	for (i = 0; i < BATCH; i++) {
 		n = udp_recv(fd, w->in, sizeof(w->in), &from);
 		if (n < 0 && no_datagram(w, n, i))
@@ -313,17 +306,14 @@ struct worker *
 worker_new(const struct worker_config *cfg)
 {
 	struct worker *w = calloc(1, sizeof(*w));
-	int err;
 
 	if (!w)
 		return NULL;
 	w->cfg = *cfg;
 	w->number = send_ident(w);
-	err = udp_errors_on(cfg->udp_fd, cfg->set->tunnel_ver);
-	if (err)
-		log_warn_errno(
-			-err, "tunnel socket: path MTUs can't be learned");
 	recent_init(&w->recent, (uint64_t)send_ident(w) << 32 | send_ident(w));
+	w->now_ms = now_ms();
+	errors_tick(w);
 	w->tun = event_new(
 		cfg->base, cfg->tun_fd, EV_READ | EV_PERSIST, on_tun, w);
 	w->udp = event_new(

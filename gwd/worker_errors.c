@@ -13,7 +13,8 @@
 #include "gwd/udp_errors.h"
 #include "gwd/worker_impl.h"
 
-#define ERRORS_MAX 64 /* read at a time */
+#define ERRORS_MAX	  64   /* read at a time */
+#define ERRORS_PER_SECOND 1000 /* read; with more the queue is switched off */
 
 /* What is believed at least when a message does not quote a packet that we can
  * have sent: it may be forged, and what gets through everywhere does no harm
@@ -58,6 +59,47 @@ too_big(struct worker *w, const struct udp_error *e)
 		tell_host(w, e);
 }
 
+static void
+switch_errors(struct worker *w, bool on)
+{
+	int err = udp_errors_set(w->cfg.udp_fd, w->cfg.set->tunnel_ver, on);
+
+	if (err)
+		log_limited(&w->limit, LOG_LEVEL_WARN,
+			"tunnel socket: its error queue can't be switched %s: "
+			"%s",
+			on ? "on" : "off", strerror(-err));
+	w->errors_on = on && !err;
+}
+
+/* A storm of messages takes the room of datagrams in the socket and fails
+ * sends: for the rest of the second there are none then. */
+static bool
+is_storm(struct worker *w)
+{
+	if (w->errors_left > 0) {
+		w->errors_left--;
+		return false;
+	}
+	log_limited(&w->limit, LOG_LEVEL_WARN,
+		"tunnel socket: more than %u ICMP errors in a second, the "
+		"others are not read",
+		ERRORS_PER_SECOND);
+	switch_errors(w, false);
+	return true;
+}
+
+void
+errors_tick(struct worker *w)
+{
+	if (w->now_ms / 1000 == w->errors_second)
+		return;
+	w->errors_second = w->now_ms / 1000;
+	w->errors_left = ERRORS_PER_SECOND;
+	if (!w->errors_on)
+		switch_errors(w, true);
+}
+
 size_t
 errors_take(struct worker *w)
 {
@@ -65,7 +107,7 @@ errors_take(struct worker *w)
 	size_t n;
 
 	for (n = 0; n < ERRORS_MAX; n++) {
-		if (udp_errors_next(w->cfg.udp_fd, e))
+		if (udp_errors_next(w->cfg.udp_fd, e) || is_storm(w))
 			break;
 		if (e->error == EMSGSIZE) {
 			w->counters.told_too_big++;

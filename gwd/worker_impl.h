@@ -31,7 +31,10 @@ struct worker {
 	struct log_limit limit;
 	uint8_t in[PACKET_MAX];
 	uint8_t out[PACKET_MAX + GW_GROWTH];
-	uint8_t piece[PACKET_MAX];  /* of out, or a reply about it */
+	uint8_t piece[PACKET_MAX]; /* of out, or a reply about it */
+	bool errors_on;		   /* the tunnel socket's error queue */
+	uint64_t errors_second;	   /* for which errors_left counts */
+	uint32_t errors_left;
 	struct udp_error error;	    /* being looked at */
 	uint8_t told[GW_REPLY_MAX]; /* the reply about it */
 };
@@ -87,5 +90,7 @@ void hold_fini(struct worker *w);
 /* Reads the messages about our datagrams that wait, within a bound: paths
  * become narrower, peers have an error. Returns how many it were. */
 size_t errors_take(struct worker *w);
+/* Before anything is read or sent at w->now_ms. */
+void errors_tick(struct worker *w);
 
 #endif

@@ -17,26 +17,22 @@
 #include "libipref/log.h"
 
 #define USUAL_MTU	1500 /* of a path that can't be known */
-#define SEND_TRIES	3
+#define SEND_TRIES	8
+#define SIZE_TRIES	3
 #define HOPS_PER_SECOND 1000 /* most questions to the kernel's routes */
 
-/* When the routes can't be asked, an ordinary one is assumed; a wrong guess is
- * found out by sending. */
-static void
-ask_first_hop(struct worker *w, const struct addr *peer)
+/* False: there is no route, or the routes have been asked too often. */
+static bool
+ask_first_hop(struct worker *w, const struct addr *peer, uint32_t *mtu)
 {
-	uint32_t mtu = USUAL_MTU;
-
 	if (w->now_ms / 1000 != w->hops_second) {
 		w->hops_second = w->now_ms / 1000;
 		w->hops_left = HOPS_PER_SECOND;
 	}
-	if (w->hops_left > 0) {
-		w->hops_left--;
-		if (first_hop_mtu(w->cfg.udp_fd, peer, &mtu))
-			mtu = USUAL_MTU;
-	}
-	paths_first_hop(w->cfg.paths, peer, mtu, w->now_ms);
+	if (!w->hops_left)
+		return false;
+	w->hops_left--;
+	return !first_hop_mtu(w->cfg.udp_fd, peer, mtu);
 }
 
 uint32_t
@@ -46,7 +42,10 @@ send_path_mtu(struct worker *w, const struct addr *peer)
 
 	if (mtu)
 		return mtu;
-	ask_first_hop(w, peer);
+	/* A wrong guess is found out by sending. */
+	if (!ask_first_hop(w, peer, &mtu))
+		mtu = USUAL_MTU;
+	paths_first_hop(w->cfg.paths, peer, mtu, w->now_ms);
 	mtu = paths_get(w->cfg.paths, peer, w->now_ms);
 	return mtu ? mtu : USUAL_MTU;
 }
@@ -62,36 +61,34 @@ is_narrower(const struct worker *w, const struct addr *peer, size_t len)
 }
 
 /* The kernel won't take a datagram of this size: why is in the error queue,
- * unless that had no room. */
+ * unless that had no room or is off. */
 static void
-learn_why(struct worker *w, const struct addr *peer, size_t len, size_t taken)
+learn_why(struct worker *w, const struct addr *peer, size_t len)
 {
 	uint32_t mtu;
 
-	if (taken || is_narrower(w, peer, len))
+	if (errors_take(w) || is_narrower(w, peer, len))
 		return;
-	if (!first_hop_mtu(w->cfg.udp_fd, peer, &mtu))
+	if (ask_first_hop(w, peer, &mtu))
 		(void)paths_learn(w->cfg.paths, peer, mtu, w->now_ms);
 }
 
 /* A send may fail for what the network said about another datagram, to another
- * peer even: that is read, and the send repeated. -EMSGSIZE: the path is now
- * known to be narrower than this datagram, or nothing is known to help. */
+ * peer even; it is repeated then. -EMSGSIZE: the path is now known to be
+ * narrower than this datagram, or nothing is known to help. */
 static int
 send_datagram(struct worker *w, const struct udp_to *to, const uint8_t *pkt,
 	size_t len)
 {
-	size_t taken;
 	int i, err = 0;
 
 	for (i = 0; i < SEND_TRIES; i++) {
 		err = udp_send(w->cfg.udp_fd, pkt, len, to);
 		if (!err || err == -EAGAIN || err == -ENOBUFS)
 			return err;
-		taken = errors_take(w);
-		if (err == -EMSGSIZE)
-			learn_why(w, &to->addr, len, taken);
-		else if (!taken && i)
+		if (i && err == -EMSGSIZE)
+			learn_why(w, &to->addr, len);
+		else if (i && !udp_errors_any(w->cfg.udp_fd))
 			return err;
 		if (is_narrower(w, &to->addr, len))
 			return -EMSGSIZE;
@@ -316,7 +313,7 @@ send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
 
 	clamp_mss(w, &out->peer, out->p, out->len, L4_TUNNEL, out);
 	/* Again when sending shows that the path is narrower. */
-	for (i = 0; err == -EMSGSIZE && i < SEND_TRIES; i++) {
+	for (i = 0; err == -EMSGSIZE && i < SIZE_TRIES; i++) {
 		mtu = send_path_mtu(w, &out->peer);
 		room = frag_room(w->cfg.set, mtu);
 		if (out->len <= room) {

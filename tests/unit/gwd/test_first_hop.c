@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "gwd/link.h"
 #include "gwd/udp.h"
 #include "gwd/udp_errors.h"
 #include "tests/unit/gwd/netns.h"
@@ -60,15 +61,19 @@ START_TEST(test_device)
 }
 END_TEST
 
-START_TEST(test_refused)
+START_TEST(test_no_route)
 {
-	static const struct addr broadcast = {4, {255, 255, 255, 255}};
+	static const struct addr loopback = {4, {127, 0, 0, 9}};
+	struct link *l;
 	uint32_t mtu = 0;
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-	ck_assert_int_lt(first_hop_mtu(fd, &broadcast, &mtu), 0);
+	ck_assert_int_eq(link_open(&l), 0);
+	ck_assert_int_eq(link_route_mtu(l, &loopback, 0, 0, &mtu), 0);
+	ck_assert_uint_ge(mtu, device_mtu());
+	mtu = 0;
+	ck_assert_int_lt(link_route_mtu(l, &loopback, 0, INT32_MAX, &mtu), 0);
 	ck_assert_uint_eq(mtu, 0);
-	close(fd);
+	link_close(l);
 }
 END_TEST
 
@@ -84,17 +89,17 @@ START_TEST(test_forged)
 	if (!netns_enter())
 		return;
 	ck_assert_int_eq(udp_open(&cfg, &fd), 0);
-	ck_assert_int_eq(udp_errors_on(fd, 4), 0);
+	ck_assert_int_eq(udp_errors_set(fd, 4, true), 0);
 	ck_assert_int_eq(first_hop_mtu(fd, &e.addr, &mtu), 0);
 	ck_assert_uint_eq(mtu, device_mtu());
 	netns_forge(4, 576, cfg.port, &e);
 	ck_assert_int_eq(udp_errors_next(fd, &said), 0);
 	ck_assert_uint_eq(said.mtu, 576);
 	ck_assert_int_eq(first_hop_mtu(fd, &e.addr, &mtu), 0);
-	ck_assert_uint_eq(mtu, FIRST_HOP_LEAST);
+	ck_assert_uint_eq(mtu, device_mtu());
 	close(fd);
 }
 END_TEST
 
 RUN_TESTS(
-	"gwd first hop", test_loopback, test_device, test_refused, test_forged)
+	"gwd first hop", test_loopback, test_device, test_no_route, test_forged)

@@ -194,7 +194,7 @@ START_TEST(test_unreachable_other)
 		return;
 	ck_assert_int_eq(udp_open(&all, &fd), 0);
 	ck_assert_int_eq(udp_open(&one, &far), 0);
-	ck_assert_int_eq(udp_errors_on(fd, 4), 0);
+	ck_assert_int_eq(udp_errors_set(fd, 4, true), 0);
 	to.port = port_of(far);
 	netns_forge(0, 0, port_of(fd), &peer);
 	transmit(fd, "x", &to);
