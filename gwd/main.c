@@ -96,6 +96,7 @@ start_tables(struct daemon *d)
 		return -ENOMEM;
 	}
 	limit_init(g->limit, &all, &host, seed);
+	peers_set_public(g->peers, &g->set.pub);
 	configure_peers(g);
 	return 0;
 }

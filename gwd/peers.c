@@ -28,6 +28,7 @@ struct peers {
 	size_t n_proved;
 	uint16_t default_port;
 	const struct peer_confs *confs;
+	struct addr pub;
 	struct peers_stats stats;
 };
 
@@ -210,18 +211,17 @@ learn_port(struct peers *p, struct peer *peer, uint16_t port, uint64_t now_ms)
 	return true;
 }
 
+/* Only the public address is protected, as peers take our packets from there
+ * alone. Of several others each may be asked at any time, and answers have to
+ * leave from that one. */
 static void
-learn_to(struct peers *p, struct peer *peer, const struct addr *to,
-	uint64_t now_ms)
+learn_to(struct peers *p, struct peer *peer, const struct addr *to)
 {
-	bool known = addr_eq(&peer->to, to);
-
-	if (!known && is_fresh(peer->to_heard_ms, now_ms))
+	if (addr_eq(&peer->to, to) ||
+		(peer->to.ver && addr_eq(&peer->to, &p->pub)))
 		return;
-	if (!known)
-		p->stats.version++;
 	peer->to = *to;
-	peer->to_heard_ms = now_ms;
+	p->stats.version++;
 }
 
 static void
@@ -232,6 +232,12 @@ prove(struct peers *p, struct peer *peer)
 	peer->proof = PEER_PROVED;
 	p->n_proved++;
 	p->stats.version++;
+}
+
+void
+peers_set_public(struct peers *p, const struct addr *pub)
+{
+	p->pub = *pub;
 }
 
 void
@@ -255,7 +261,7 @@ peers_heard(struct peers *p, const struct endpoint *from, const struct addr *to,
 	n->peer.in_bytes += len;
 	if (learn_port(p, &n->peer, from->port, now_ms) && to &&
 		addr_is_global_unicast(to))
-		learn_to(p, &n->peer, to, now_ms);
+		learn_to(p, &n->peer, to);
 }
 
 void

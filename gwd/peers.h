@@ -15,7 +15,8 @@
  * A peer's port is learned from its datagrams (it may be behind NAT), unless a
  * setting pins it. While something was heard from the known port within the
  * last second, another one is not adopted: who forges a datagram from a peer's
- * address gets nothing. The same holds for the address that it writes to.
+ * address gets nothing. Which of our addresses it writes to is learned from
+ * datagrams of that port.
  */
 #ifndef GWD_PEERS_H
 #define GWD_PEERS_H
@@ -44,7 +45,6 @@ struct peer {
 	uint64_t heard_ms;	/* last datagram; 0: never */
 	uint64_t port_heard_ms; /* last datagram from port; 0: never, also when
 				 * the port is known from before a restart */
-	uint64_t to_heard_ms;	/* last datagram to `to`, the same */
 	uint64_t sent_ms;	/* last datagram to it; 0: never */
 	uint64_t used_ms;	/* last packet of a host to it; 0: never. From
 				 * before a restart: last heard */
@@ -76,6 +76,10 @@ struct peers_stats {
 struct peers *peers_new(size_t max, uint16_t default_port) MUSTCHECK;
 void peers_free(struct peers *p);
 void peers_set_default_port(struct peers *p, uint16_t port);
+/* Our public address (zeros or never called: not known). Where a peer writes to
+ * it, packets to the peer leave from it; else from the address written to last.
+ */
+void peers_set_public(struct peers *p, const struct addr *pub);
 /* What is set about peers from now on, borrowed. Those not allowed go. To be
  * called again when it was changed. */
 void peers_configure(

@@ -271,8 +271,8 @@ START_TEST(test_full)
 }
 END_TEST
 
-/* Which of our addresses a peer writes to: learned and protected as its port
- * is, and only from datagrams that come from that port. */
+/* Which of our addresses a peer writes to: the last one, until it is the public
+ * one, and only from datagrams that come from the peer's port. */
 START_TEST(test_written_to)
 {
 	static const struct {
@@ -282,16 +282,21 @@ START_TEST(test_written_to)
 		const char *why;
 	} steps[] = {
 		{1000, 4000, 1, 1, "the first"},
-		{1500, 4000, 2, 1, "500 ms after the known one"},
-		{2000, 4000, 2, 2, "that one was silent for a second"},
-		{2100, 5000, 1, 2, "from a port not in use"},
-		{3500, 5000, 1, 1, "both are new, both were silent"},
+		{1001, 4000, 2, 2, "answers leave from there at once"},
+		{1002, 4000, 1, 1, "and back"},
+		{1003, 5000, 2, 1, "from a port not in use"},
+		{3500, 5000, 2, 2, "that port is the peer's now"},
+		{3501, 5000, 9, 9, "our public address"},
+		{9000, 5000, 2, 9, "is what the peer accepts packets from"},
+		{9001, 5000, 9, 9, "as before"},
 	};
+	const struct addr pub = {4, {198, 51, 100, 9}};
 	struct endpoint from = {peer_addr(1), 0};
 	struct addr to = {4, {198, 51, 100}};
 	struct peers *p = peers_new(10, DEFAULT);
 	size_t i;
 
+	peers_set_public(p, &pub);
 	ck_assert_uint_eq(peers_sent(p, &from.addr, 1, 1000).src.ver, 0);
 	for (i = 0; i < ARRAY_LEN(steps); i++) {
 		from.port = steps[i].port;
@@ -304,6 +309,8 @@ START_TEST(test_written_to)
 	ck_assert_uint_eq(
 		peers_answer(p, &from.addr, 1, 9999).src.b[3], to.b[3]);
 	/* nothing can leave from a group's address */
+	from.addr = peer_addr(2);
+	peers_heard(p, &from, &to, 1, 20000);
 	peers_heard(p, &from, &(struct addr){4, {224, 0, 0, 1}}, 1, 20000);
 	ck_assert_uint_eq(peers_sent(p, &from.addr, 1, 20000).src.b[0], 198);
 	peers_free(p);
