@@ -240,6 +240,8 @@ check_contexts(struct arrive *a, struct header *h)
 		a->alias = h->dst_gw;
 	if (!our_context(a, &h->dst_gw))
 		return DROP_DST_CONTEXT;
+	if (prefix_has(&a->set->encode_net, &a->peer))
+		return DROP_PEER_ENCODED;
 	return addr_is_global_unicast(&a->peer) ? DROP_NONE
 						: DROP_PEER_NOT_UNICAST;
 }

@@ -262,6 +262,9 @@ leave(struct leave *l, const struct packet_in *in, struct packet_out *out)
 	/* without a public address our own context is none to send to */
 	if (!their_end(l, &p.dst, &theirs) || addr_is_zero(&theirs.gw))
 		return no_destination(l, in, &p, out);
+	/* what goes there comes back to us, to leave again */
+	if (prefix_has(&l->set->encode_net, &theirs.gw))
+		return DROP_PEER_ENCODED;
 	if (l->set->dec_ttl) {
 		if (p.ttl <= 1) {
 			icmp_reply_local(l->set, in, &p, ICMP_EXCEEDED,

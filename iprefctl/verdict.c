@@ -86,7 +86,7 @@ static const char *const usual[] = {"too_big", "ttl_exceeded"};
 /* Those of a gateway that all its packets have in common. */
 static const char *const common[] = {"tunnel_short", "tunnel_version",
 	"tunnel_ref_len", "tunnel_reserved", "tunnel_ipver", "src_context",
-	"dst_context", "peer_not_unicast", "peer_denied"};
+	"dst_context", "peer_not_unicast", "peer_encoded", "peer_denied"};
 
 static const char *
 text(const json_t *o, const char *key)

@@ -189,6 +189,11 @@ START_TEST(test_not_unicast)
 		ck_assert(!out.peer_ok);
 		ck_assert_int_eq(out.reply, REPLY_NONE);
 	}
+	run(&s, "10403c1100000000" PUB THEIRS NOBODY UDP8, "10.240.1.91", &out,
+		buf);
+	ck_assert_int_eq(out.drop, DROP_PEER_ENCODED);
+	ck_assert(!out.peer_ok);
+	ck_assert_int_eq(out.reply, REPLY_NONE);
 	site_fini(&s);
 }
 END_TEST

@@ -281,6 +281,25 @@ START_TEST(test_used)
 END_TEST
 
 /* An echo's checksum is carried as it is, also in its rarer form of zero. */
+/* To a gateway inside the encoding network the datagram would come back to us,
+ * to leave again. */
+START_TEST(test_peer_encoded)
+{
+	struct packet_out out;
+	uint8_t buf[1024];
+	struct site s;
+
+	site_named(&s, "44");
+	site_map(&s, "10.240.1.90 10.240.1.91 00000000000000000000000000000021",
+		true);
+	run(&s, IP("0000", "40", "11") HOST "0af0015a" UDP8, &out, buf);
+	ck_assert_int_eq(out.drop, DROP_PEER_ENCODED);
+	ck_assert_int_eq(out.ask, ASK_NOTHING);
+	ck_assert_int_eq(out.reply, REPLY_NONE);
+	site_fini(&s);
+}
+END_TEST
+
 START_TEST(test_echo_checksum)
 {
 	static const char *const checksums[] = {"0000", "ffff", "1234"};
@@ -357,5 +376,5 @@ START_TEST(test_ttl)
 }
 END_TEST
 
-RUN_TESTS("encap", test_rows, test_questions, test_used, test_echo_checksum,
-	test_own_without_public, test_ttl)
+RUN_TESTS("encap", test_rows, test_questions, test_used, test_peer_encoded,
+	test_echo_checksum, test_own_without_public, test_ttl)
