@@ -161,13 +161,20 @@ $(BENCH)/slow_sync.so: $(BENCH)/slow_sync.o
 
 benches: $(BENCHES)
 
-tests: $(TESTS)
+# What the end-to-end tests send attacks with.
+FLOOD     = $(BUILD)/tests/e2e/flood
+
+$(FLOOD): $(FLOOD).o $(LIB)
+	@$(if $(V),,echo "  LD      $@")
+	$(Q)$(call link,$(filter %.o,$^)) -Wl,-rpath,$(abspath $(BUILD)/lib)
+
+tests: $(TESTS) $(FLOOD)
 fuzzers: $(FUZZERS)
 
 check: all tests
 	$(Q)tests/run-unit $(BUILD)
 
-e2e: all
+e2e: all $(FLOOD)
 	$(Q)tests/run-e2e $(BUILD)
 
 fuzz:
