@@ -20,6 +20,7 @@ void link_close(struct link *l);
 struct link_state {
 	int index;
 	uint32_t mtu;
+	uint32_t queue; /* packets that may wait for whoever reads them */
 	bool up;
 	bool accept_local; /* IPv4: takes packets from our own addresses */
 	uint32_t rp_filter;
@@ -30,8 +31,8 @@ int link_get(struct link *l, const char *name, struct link_state *s) MUSTCHECK;
 
 /* The device gets this address with the prefix's length and this MTU, loses
  * other addresses of that version (left by other settings; link-local ones
- * stay) and is set up. The encoding network's route comes with the address. 0
- * or -errno, logged. */
+ * stay) and is set up; it gets a longer queue when we may. The encoding
+ * network's route comes with the address. 0 or -errno, logged. */
 int link_setup(struct link *l, const char *name, const struct addr *addr,
 	const struct prefix *net, uint32_t mtu) MUSTCHECK;
 /* IPv4: packets from our own address may come in from the device. 0 or -errno,
