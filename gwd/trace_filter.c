@@ -69,7 +69,7 @@ read_drops(struct trace_filter *f, const char *value)
 	return f->drops || !strcmp(value, "0") ? NULL : "it has to be 1 or 0";
 }
 
-static const struct {
+static const struct row {
 	const char *key;
 	read_fn fn;
 } rows[] = {
@@ -81,22 +81,49 @@ static const struct {
 	{"drops", read_drops},
 };
 
+/* NULL: there is none of that name. */
+static const struct row *
+find_row(const char *key, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		if (strlen(rows[i].key) == len &&
+			!memcmp(rows[i].key, key, len))
+			return &rows[i];
+	return NULL;
+}
+
+/* What is not understood is refused: who asks for less must not see all. */
 bool
 trace_filter_parse(
 	struct trace_filter *f, const char *query, char error[TRACE_ERROR_MAX])
 {
+	const struct row *row;
 	const char *wrong;
 	char value[VALUE_MAX];
-	size_t i;
+	size_t len, key_len;
 
 	*f = (struct trace_filter){0};
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		if (!ctl_query(query, rows[i].key, value, sizeof(value)))
-			continue;
-		wrong = rows[i].fn(f, value);
+	for (; query && *query; query += len + (query[len] == '&')) {
+		len = strcspn(query, "&");
+		key_len = strcspn(query, "=&");
+		row = find_row(query, key_len);
+		if (!row) {
+			snprintf(error, TRACE_ERROR_MAX,
+				"there is no filter \"%.*s\"",
+				key_len > 60 ? 60 : (int)key_len, query);
+			return false;
+		}
+		if (!ctl_query(query, row->key, value, sizeof(value))) {
+			snprintf(error, TRACE_ERROR_MAX,
+				"%s: too long or broken", row->key);
+			return false;
+		}
+		wrong = row->fn(f, value);
 		if (wrong) {
 			snprintf(error, TRACE_ERROR_MAX, "%s \"%.60s\": %s",
-				rows[i].key, value, wrong);
+				row->key, value, wrong);
 			return false;
 		}
 	}

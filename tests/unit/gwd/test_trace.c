@@ -254,12 +254,18 @@ START_TEST(test_filters)
 }
 END_TEST
 
+#define TEN	 "1234567890"
+#define TOO_LONG "protocol=" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
+/* None of them shows more than was asked for. */
 START_TEST(test_wrong_filters)
 {
 	static const char *const rows[] = {"address=x", "address=10.0.0.1/8",
 		"gw=10.0.0.1", "ref=7", "gw=x&ref=7", "gw=10.0.0.1&ref=x",
 		"protocol=256", "protocol=1234", "protocol=6x", "protocol=nix",
-		"direction=up", "drops=2"};
+		"direction=up", "drops=2", "protocol",
+		"protocol=", "protocol=%zz", "adress=10.0.0.1", "drops=1&nix=1",
+		"=1", TOO_LONG};
 	char error[TRACE_ERROR_MAX];
 	struct trace_filter f;
 	size_t i;
