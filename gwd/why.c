@@ -26,11 +26,14 @@ struct subject {
 
 /* --- finding -------------------------------------------------------------- */
 
+/* As our hosts are known here and in the mapper: zeros stand for us only when
+ * there is no public address. */
 static bool
 is_own_context(const struct gwd *g, const struct addr *gw)
 {
-	return addr_is_zero(gw) || addr_is_zero(&g->set.pub) ||
-	       addr_eq(gw, &g->set.pub);
+	if (addr_is_zero(&g->set.pub))
+		return addr_is_zero(gw);
+	return addr_eq(gw, &g->set.pub);
 }
 
 static void
@@ -42,7 +45,7 @@ find_ipref(const struct gwd *g, struct subject *s)
 	s->map = maps_remote(g->maps, &s->gw, &s->ref);
 	if (!s->map && own)
 		s->map = maps_local(g->maps, &s->ref);
-	if (!s->map && !own)
+	if (!s->map && !own && !addr_is_zero(&s->gw))
 		s->peer = s->gw;
 }
 
