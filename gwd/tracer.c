@@ -60,7 +60,7 @@ proto_value(uint8_t proto)
 {
 	const char *name = trace_proto_name(proto);
 
-	return name ? json_string(name) : json_integer(proto);
+	return name ? json_string(name) : json_sprintf("%u", proto);
 }
 
 static void

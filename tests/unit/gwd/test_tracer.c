@@ -61,13 +61,15 @@ dropped(struct tracing *t, uint8_t last)
 	tracer_packet(t->tracer, &in);
 }
 
+#define NAMELESS 253
+
 /* A datagram from 198.51.100.1 + ref that was dropped. */
 static void
 dropped_in(struct tracing *t, uint64_t ref)
 {
 	const struct header h = {
 		.ttl = 64,
-		.proto = 17,
+		.proto = NAMELESS,
 		.src_gw = {4, {198, 51, 100, 1}},
 		.dst_gw = pub,
 		.src_ref = ref_from_u64(ref),
@@ -124,6 +126,9 @@ START_TEST(test_packets)
 	ck_assert_uint_eq(count(c.text, "\"reason\":\"ref_unknown\""), 1);
 	ck_assert_uint_eq(count(c.text, "\"dst\":\"10.240.1.7\""), 1);
 	ck_assert_uint_eq(count(c.text, "\"src_ref\":\"700\""), 1);
+	/* of one type always */
+	ck_assert_uint_eq(count(c.text, "\"protocol\":\"udp\""), 1);
+	ck_assert_uint_eq(count(c.text, "\"protocol\":\"253\""), 1);
 	/* Who has hung up is gone for the packets, too. */
 	while (tracer_on(t.tracer))
 		rig_turn(&t.rig);

@@ -26,7 +26,7 @@ static const struct {
 	{"{'result':'dropped','reason':'ref_unknown','direction':'in',"
 	 "'time_ms':1700000000009,'peer':'2001:db8::1','port':7,'local':null,"
 	 "'tunnel':{'src_gw':'2001:db8::1','src_ref':'1','dst_gw':"
-	 "'2001:db8::2','dst_ref':'2','length':100,'protocol':50,'ttl':1,"
+	 "'2001:db8::2','dst_ref':'2','length':100,'protocol':'50','ttl':1,"
 	 "'df':false,'offset':1480,'more':true,'id':99}}",
 		"22:13:20.009 in  dropped ref_unknown | - | 2001:db8::1 + 1 > "
 		"2001:db8::2 + 2 100 bytes ttl 1 fragment 99@1480+ from "
