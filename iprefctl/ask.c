@@ -55,6 +55,20 @@ socket_path(
 	return n > 0 && n < PATH_MAX_LEN;
 }
 
+/* Why there is no JSON in an answer. */
+static const char *
+refusal(int status)
+{
+	switch (status) {
+	case 200:
+		return "its answer is not JSON";
+	case 404:
+		return "it has no such page: another version?";
+	default:
+		return "it can't answer that";
+	}
+}
+
 json_t *
 iprefctl_get(const struct iprefctl *ctl, const char *daemon, const char *page,
 	const char **error)
@@ -76,9 +90,7 @@ iprefctl_get(const struct iprefctl *ctl, const char *daemon, const char *page,
 	json = status == 200 ? json_loadb(body, len, 0, NULL) : NULL;
 	free(body);
 	if (!json)
-		*error = status == 200
-				 ? "its answer is not JSON"
-				 : "it has no such page: another version?";
+		*error = refusal(status);
 	return json;
 }
 
