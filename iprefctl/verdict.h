@@ -14,28 +14,27 @@
 #include "libipref/base.h"
 
 enum fact {
-	FACT_MAPPERD = 1 << 0,	    /* mapperd answers */
-	FACT_GWD = 1 << 1,	    /* gwd answers */
-	FACT_BY_NAME = 1 << 2,	    /* it was asked for by a name */
-	FACT_MAPPED = 1 << 3,	    /* mapperd has a mapping */
-	FACT_HELD = 1 << 4,	    /* gwd has one */
-	FACT_SAME = 1 << 5,	    /* and it is the same */
-	FACT_REMOTE = 1 << 6,	    /* of a remote host */
-	FACT_FOLLOWING = 1 << 7,    /* gwd's copy is up to date */
-	FACT_REFUSED = 1 << 8,	    /* mapperd refuses gwd's settings */
-	FACT_SELF = 1 << 9,	    /* it is the gateway itself */
-	FACT_OWN_CONTEXT = 1 << 10, /* an IPREF address of ours */
-	FACT_ENCODED = 1 << 11,	    /* inside the encoding network */
-	FACT_GATEWAY = 1 << 12, /* another gateway stands for it, or it is one
+	FACT_MAPPERD = 1 << 0,	   /* mapperd answers */
+	FACT_GWD = 1 << 1,	   /* gwd answers */
+	FACT_BY_NAME = 1 << 2,	   /* it was asked for by a name */
+	FACT_MAPPED = 1 << 3,	   /* mapperd has a mapping */
+	FACT_HELD = 1 << 4,	   /* gwd has one */
+	FACT_SAME = 1 << 5,	   /* and it is the same */
+	FACT_FOLLOWING = 1 << 6,   /* gwd's copy is up to date */
+	FACT_REFUSED = 1 << 7,	   /* mapperd refuses gwd's settings */
+	FACT_SELF = 1 << 8,	   /* it is the gateway itself */
+	FACT_OWN_CONTEXT = 1 << 9, /* an IPREF address of ours */
+	FACT_ENCODED = 1 << 10,	   /* inside the encoding network */
+	FACT_GATEWAY = 1 << 11, /* another gateway stands for it, or it is one
 				 */
-	FACT_DENIED = 1 << 13,	/* by settings about peers */
-	FACT_DROPPED = 1 << 14, /* just now, and not as usual */
-	FACT_PEER = 1 << 15,	/* gwd remembers the gateway */
-	FACT_HEARD = 1 << 16,	/* ever */
-	FACT_PROVED = 1 << 17,	/* packets went to and fro */
-	FACT_SILENT = 1 << 18,	/* hosts sent there since it was heard */
-	FACT_UNREACHABLE = 1 << 19, /* says the network */
-	FACT_BY_IPREF = 1 << 20,    /* it was asked for by GW+REF */
+	FACT_DENIED = 1 << 12,	/* by settings about peers */
+	FACT_DROPPED = 1 << 13, /* just now, and not as usual */
+	FACT_PEER = 1 << 14,	/* gwd remembers the gateway */
+	FACT_HEARD = 1 << 15,	/* ever */
+	FACT_PROVED = 1 << 16,	/* packets went to and fro */
+	FACT_SILENT = 1 << 17,	/* hosts sent there since it was heard */
+	FACT_UNREACHABLE = 1 << 18, /* says the network */
+	FACT_BY_IPREF = 1 << 19,    /* it was asked for by GW+REF */
 };
 
 struct verdict {
