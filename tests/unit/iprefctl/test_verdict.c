@@ -77,6 +77,9 @@ static const struct {
 	{true, true, false, REMOTE,
 		FLOWS ",'drops':[" DROP("gateway", "dst_context", "1") "]",
 		false, "packets are dropped here: dst_context: its help"},
+	{true, true, false, REMOTE,
+		FLOWS ",'drops':[" DROP("gateway", "peer_encoded", "1") "]",
+		false, "packets are dropped here: peer_encoded: its help"},
 	/* Others' drops, usual ones and old ones are none of it. */
 	{true, true, false, REMOTE,
 		FLOWS ",'drops':[" DROP("gateway", "ref_unknown", "1") "]",
