@@ -7,6 +7,7 @@
 # make fuzz-short    each for 5 s, those of gwd for 30 s
 # make model         gwd's core against an independent model of it (scapy)
 # make bench         measurements, as ratios within one run; root
+# make bench-path    of them, those of gwd; figures in BUILD/bench-path.json; root
 # make bench-mapper  of them, those of mapperd; figures in BUILD/bench-mapper.json
 # make proofs        mapperd's model test of 10^6 operations, floods of ten minutes;
 #                    10^7 packets from gateway to gateway
@@ -74,9 +75,10 @@ PUBLIC_HEADERS = $(filter-out %_impl.h %/msg_item.h,$(wildcard libipref/*.h))
 MANPAGES  = $(PROGRAMS:%=$(BUILD)/man/%.8)
 FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 BENCH     = $(BUILD)/tests/bench
-BENCHES   = $(addprefix $(BENCH)/,mapper_load echo_server sqlite_rows slow_sync.so)
+BENCHES   = $(addprefix $(BENCH)/,mapper_load echo_server sqlite_rows slow_sync.so \
+	path_load)
 
-.PHONY: all check e2e model proofs kill-loop fuzz fuzz-short fuzzers bench bench-mapper \
+.PHONY: all check e2e model proofs kill-loop fuzz fuzz-short fuzzers bench bench-mapper bench-path \
 	benches bare format install clean tests print-pure
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -151,6 +153,9 @@ $(BENCH)/mapper_load: $(addprefix $(BENCH)/,mapper_load.o window.o keys.o publis
 $(BENCH)/echo_server: $(BENCH)/echo_server.o
 $(BENCH)/sqlite_rows: $(addprefix $(BENCH)/,sqlite_rows.o window.o keys.o)
 $(BENCH)/sqlite_rows: LIBS_bench = -lsqlite3
+$(BENCH)/path_load: $(addprefix $(BENCH)/,path_load.o path_net.o udp_stream.o \
+	cpu_watch.o round_trips.o connections.o)
+$(BENCH)/path_load: LIBS_bench = -lpthread
 $(filter-out %.so,$(BENCHES)): $(LIB)
 	@$(if $(V),,echo "  LD      $@")
 	$(Q)$(call link,$(filter %.o,$^)) -Wl,-rpath,$(abspath $(BUILD)/lib) \
@@ -190,6 +195,9 @@ fuzz-short:
 
 bench: all benches
 	$(Q)tests/run-bench $(BUILD)
+
+bench-path: all benches
+	$(Q)tests/run-bench $(BUILD) 100-path
 
 bench-mapper: all benches
 	$(Q)tests/run-bench $(BUILD) 200-mapper

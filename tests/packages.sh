@@ -11,6 +11,10 @@ test_packages="clang libclang-rt-14-dev libfuzzer-14-dev clang-format git
 	check libsubunit-dev python3 tshark knot-dnsutils ldnsutils sqlite3 mandoc
 	faketime nftables conntrack python3-scapy"
 
+# For the measurements in tests/bench/ only.
+bench_packages="python3 iperf3 ethtool iproute2 iputils-ping curl wireguard-tools
+	wireguard-go"
+
 # install_packages NAME...: those that are missing, by apt. A package that
 # starts a server must not do so on the machine that runs the tests.
 install_packages() {

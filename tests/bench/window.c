@@ -34,15 +34,6 @@ struct window {
 	uint8_t out_bytes[BATCH][QUESTION_MAX], in_bytes[BATCH][QUESTION_MAX];
 };
 
-uint64_t
-clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static uint64_t
 due_at(const struct window *w, uint64_t i)
 {

@@ -11,6 +11,7 @@
 #ifndef TESTS_BENCH_WINDOW_H
 #define TESTS_BENCH_WINDOW_H
 
+#include "clock.h"
 #include "libipref/msg.h"
 
 #define WINDOW_MAX   4096 /* in flight */
@@ -46,7 +47,5 @@ int window_run(int fd, const struct window_plan *plan,
 void window_result_free(struct window_result *r);
 /* The waiting time that the share p (0 to 1) of answers did not exceed. */
 double window_quantile(const struct window_result *r, double p);
-
-uint64_t clock_ns(void);
 
 #endif
