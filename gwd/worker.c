@@ -211,6 +211,12 @@ run_datagram(struct worker *w, size_t len, const struct udp_from *from)
 		.port = from->from.port,
 	};
 
+	/* The gateway itself it would be, or a host of ours; the kernel lets
+	 * such IPv6 datagrams in. */
+	if (addr_eq(peer, &w->cfg.set->pub)) {
+		job_drop(w, &j, DROP_OWN_SOURCE);
+		return;
+	}
 	if (!peer_confs_allow(w->cfg.confs, peer)) {
 		job_drop(w, &j, DROP_PEER_DENIED);
 		return;

@@ -326,6 +326,19 @@ relay_end() {
 	rm "$work/relay.log"
 }
 
+# forged SITE: from outside, to its host under its gateway's own address, as that
+# gateway, as its host and as one that nobody has: all dropped and counted.
+forged() {
+	forged_in=$(metric "$1" 'packets_total{direction="in"}')
+	check "$1: datagrams from its own address are sent" tool wan forged \
+		"$(public "$1")" 700 1 700 77777
+	check "$1: they are dropped as such" \
+		wait_until 10 dropped_is "$1" own_source 3
+	check_equal "$1: its host got none" "$forged_in" \
+		"$(metric "$1" 'packets_total{direction="in"}')"
+}
+dropped_is() { [ "$(dropped "$1" "$2")" = "$3" ]; }
+
 # --- what a gateway knows of another ----------------------------------------------
 
 # peer_port SITE: to which port it sends to the other.

@@ -373,7 +373,59 @@ START_TEST(test_garbage)
 }
 END_TEST
 
+/* To a host of ours, from our own address: from this reference. */
+static void
+forges(struct rig *r, const struct addr *to, uint32_t src_ref)
+{
+	const struct udp_to dst = {.addr = *to, .port = port_of(r->udp)};
+	uint8_t ver = r->set.tunnel_ver, p[128] = {0};
+	struct wbuf w;
+
+	wbuf_init(&w, p, sizeof(p));
+	wbuf_be32(&w, 0x10004011 | (uint32_t)ver << 20);
+	addr_put(&w, &r->set.pub, ver);
+	addr_put(&w, &r->set.pub, ver);
+	wbuf_be32(&w, src_ref);
+	wbuf_be32(&w, 9);
+	wbuf_be32(&w, 1000 << 16 | 2000);
+	wbuf_be32(&w, UDP_HEADER << 16);
+	ck_assert(wbuf_ok(&w));
+	ck_assert_int_eq(udp_send(r->peer, p, w.len, &dst), 0);
+}
+
+/* Before anything else: also where that address is denied. */
+static void
+own_source(const struct addr *own, const struct addr *to)
+{
+	struct prefix all = {.addr = {.ver = own->ver}};
+	const struct counters *c;
+	struct rig r;
+
+	rig_init_at(&r, own, 1500);
+	c = counted(&r);
+	forges(&r, to, 1); /* the gateway's own reference */
+	forges(&r, to, 10);
+	RUN_UNTIL(&r.mp, c->drops[DROP_OWN_SOURCE] == 2);
+	ck_assert(addr_eq(&c->last[DROP_OWN_SOURCE].src, own));
+	r.confs.deny = (struct prefix_set){&all, 1};
+	forges(&r, to, 1);
+	RUN_UNTIL(&r.mp, c->drops[DROP_OWN_SOURCE] == 3);
+	ck_assert_uint_eq(c->drops[DROP_PEER_DENIED], 0);
+	ck_assert_uint_eq(peers_count(r.peers), 0);
+	ck_assert(is_empty(r.lan) && is_empty(r.peer));
+	rig_fini(&r);
+}
+
+START_TEST(test_own_source)
+{
+	const struct addr here = {4, {127, 0, 0, 1}};
+
+	own_source(&peer, &here);
+	own_source(&loopback6, &loopback6);
+}
+END_TEST
+
 RUN_TESTS("gwd worker", test_passes, test_waits, test_change, test_too_many,
 	test_two_questions, test_refused, test_mapper_restarts, test_time_out,
 	test_queue_full, test_too_big, test_icmp_limit, test_denied,
-	test_outer_tos, test_garbage)
+	test_outer_tos, test_garbage, test_own_source)

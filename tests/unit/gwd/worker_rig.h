@@ -22,6 +22,7 @@
 
 static const struct addr pub = {4, {192, 0, 2, 1}};
 static const struct addr peer = {4, {127, 0, 0, 2}};
+static const struct addr loopback6 = {6, {[15] = 1}};
 static const struct addr known = {4, {10, 240, 1, 1}};
 static const struct addr unknown = {4, {10, 240, 1, 5}};
 static const struct addr listed = {4, {192, 168, 84, 10}};
@@ -79,8 +80,10 @@ port_of(int fd)
 static inline void
 open_ends(struct rig *r)
 {
-	const struct udp_config here = {.bind = {4, {127, 0, 0, 1}}};
-	const struct udp_config there = {.bind = peer};
+	bool v6 = r->set.tunnel_ver == 6;
+	const struct udp_config here = {
+		.bind = v6 ? loopback6 : (struct addr){4, {127, 0, 0, 1}}};
+	const struct udp_config there = {.bind = v6 ? loopback6 : peer};
 	int pair[2];
 
 	ck_assert_int_eq(
@@ -128,7 +131,7 @@ start_feed(struct rig *r)
 	const struct feed_config cfg = {
 		.path = r->mp.path,
 		.fmt = {4, 4, MSG_DIALECT_1},
-		.profile = {r->set.encode_net, pub, r->set.own_ref},
+		.profile = {r->set.encode_net, r->set.pub, r->set.own_ref},
 		.times = feed_times_default,
 		.maps = r->maps,
 		.changed = wait_changed,
@@ -162,13 +165,15 @@ send_set(struct rig *r, const struct msg_entry *e)
 	mapper_send(&r->mp, &m);
 }
 
+/* own: the public address, of the tunnel's version. With 6 the mapper can't be
+ * followed. */
 static inline void
-rig_init(struct rig *r, uint32_t path_mtu)
+rig_init_at(struct rig *r, const struct addr *own, uint32_t path_mtu)
 {
 	*r = (struct rig){
 		.set = {.local_ver = 4,
-			.tunnel_ver = 4,
-			.pub = pub,
+			.tunnel_ver = own->ver,
+			.pub = *own,
 			.own_local = {4, {10, 240, 0, 1}},
 			.own_ref = ref_from_u64(1),
 			.encode_net = {{4, {10, 240}}, 12}},
@@ -177,12 +182,18 @@ rig_init(struct rig *r, uint32_t path_mtu)
 	};
 	mapper_init(&r->mp);
 	open_ends(r);
-	r->maps = maps_new(&pub, 10000);
+	r->maps = maps_new(own, 10000);
 	r->peers = peers_new(16, port_of(r->peer));
 	r->paths = paths_new(16, PATHS_LOWEST_V4, path_mtu);
 	r->hosts = paths_new(16, PATHS_LOWEST_V6, 1500);
 	start_worker(r);
 	start_feed(r);
+}
+
+static inline void
+rig_init(struct rig *r, uint32_t path_mtu)
+{
+	rig_init_at(r, &pub, path_mtu);
 }
 
 /* The mapper is there, with the known mappings. */
