@@ -177,7 +177,7 @@ cmd_cpu(const struct request *r)
 	return 0;
 }
 
-/* SECONDS PID_A PID_B NAMESPACE DEVICE */
+/* SPREAD SECONDS PID_A PID_B NAMESPACE DEVICE */
 static int
 cmd_flood(const struct request *r)
 {
@@ -185,27 +185,33 @@ cmd_flood(const struct request *r)
 		.path = r->path,
 		.size = UDP_SIZE,
 		.segments = 1,
-		.spread = 1,
+		.spread = whole(r, 0),
 	};
-	const int pid[2] = {(int)whole(r, 1), (int)whole(r, 2)};
+	const int pid[2] = {(int)whole(r, 2), (int)whole(r, 3)};
 	struct cpu_time t[2];
 	struct udp_run run;
 	uint64_t before, after;
+	double left;
 	int err = udp_stream_start(&s);
 
 	if (err)
 		return err;
-	err = path_sent_by(r->args[3], r->args[4], &before);
+	err = path_sent_by(r->args[4], r->args[5], &before);
 	if (!err)
-		err = run_watched(&s, 0, real(r, 0), pid, &run, t);
+		err = run_watched(&s, 0, real(r, 1), pid, &run, t);
 	if (!err)
-		err = path_sent_by(r->args[3], r->args[4], &after);
+		err = path_sent_by(r->args[4], r->args[5], &after);
 	udp_stream_stop(&s);
-	if (!err)
-		printf("encap.core_kpps %.1f\n",
-			(double)(after - before) * 1e6 /
-				(t[0].user_ns + t[0].system_ns));
-	return err;
+	if (!err && (after == before || !run.got))
+		err = -EHOSTUNREACH;
+	if (err)
+		return err;
+	left = (double)(after - before);
+	printf("encap.core_kpps %.1f\n",
+		left * 1e6 / (t[0].user_ns + t[0].system_ns));
+	printf("encap.full_user_ns %.0f\n", t[0].user_ns / left);
+	printf("decap.full_user_ns %.0f\n", t[1].user_ns / (double)run.got);
+	return 0;
 }
 
 /* N */
@@ -244,7 +250,7 @@ static const struct command {
 	{"cpu", "SPREAD RATE SECONDS PID_A PID_B", 5, cmd_cpu,
 		"CPU time a packet of the two gateways at that rate, to so "
 		"many addresses from ADDRESS on"},
-	{"flood", "SECONDS PID_A PID_B NAMESPACE DEVICE", 5, cmd_flood,
+	{"flood", "SPREAD SECONDS PID_A PID_B NAMESPACE DEVICE", 6, cmd_flood,
 		"packets that leave the device for each second of CPU that "
 		"gateway A uses, when flooded"},
 	{"rtt", "N", 1, cmd_rtt, "round trips, one at a time"},
