@@ -19,6 +19,7 @@
 #include "libipref/ctl.h"
 #include "libipref/log.h"
 
+#define STALL_S 600 /* a reader may be a person with a pager */
 #define PORTION 128 /* packets, some 500 bytes each */
 
 enum skipped {
@@ -243,7 +244,7 @@ widen(struct trace_filter *f, const struct maps *maps)
 static void
 on_trace(const char *query, struct ctl_reply *reply, void *arg)
 {
-	static const struct ctl_source source = {next_portion, closed, 0};
+	static const struct ctl_source source = {next_portion, closed, STALL_S};
 	struct tracer *t = arg;
 	char error[TRACE_ERROR_MAX];
 	struct trace_filter filter;

@@ -50,8 +50,8 @@ const struct verdict verdicts[] = {
 		"there is no mapping of it: a remote host gets its address "
 		"here when its name is asked for, or its first packet comes"},
 	{0, FACT_HELD | FACT_GATEWAY, false,
-		"there is no mapping of it: a host of ours gets its reference "
-		"with its first packet"},
+		"there is no mapping of it: if it is a host of this site, it "
+		"gets its reference with its first packet to a remote one"},
 	/* Its packets. */
 	{FACT_DENIED, 0, false,
 		"packets with that gateway are denied: settings allow-peers "
