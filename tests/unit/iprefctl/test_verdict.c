@@ -63,7 +63,7 @@ static const struct {
 		FEED ",'by_ipref':true,'gateway':'198.51.100.1'", false,
 		"there is no mapping of it: a remote host"},
 	{true, true, false, NULL, FEED, false,
-		"there is no mapping of it: a host of ours"},
+		"there is no mapping of it: if it is a host of this site"},
 	{true, true, false, REMOTE, FLOWS ",'denied':true", false,
 		"packets with that gateway are denied"},
 	{true, true, false, REMOTE,
