@@ -39,7 +39,8 @@ export ASAN_OPTIONS UBSAN_OPTIONS
 # --- undoing ----------------------------------------------------------------
 
 cleanup() {
-	trap - EXIT INT TERM HUP
+	trap '' INT TERM HUP # a second signal would end it halfway
+	trap - EXIT
 	for pidfile in "$work"/*.pid; do
 		[ -e "$pidfile" ] && kill -9 "$(cat "$pidfile")" 2>/dev/null
 	done
