@@ -28,6 +28,7 @@ PING_EVERY = 0.05
 QUIET = 1               # seconds
 ROUNDS = 3
 PATIENCE = 3            # for the last answers
+LONGEST = 120           # a test takes a third of it
 PATTERN = bytes(i * 7 % 251 for i in range(251 * 400))
 
 
@@ -140,12 +141,15 @@ class Traffic(threading.Thread):
         self.stopping, self.failure = False, None
 
     def run(self):
+        limit = time.monotonic() + LONGEST
         try:
             while not self.stopping:
                 now = time.monotonic()
+                if now > limit:
+                    sys.exit(f"nobody ended the traffic in {LONGEST} s")
                 self.flow.tick(now)
                 self.pings.tick(now)
-                time.sleep(TICK)
+                time.sleep(TICK)  # the pace of what is sent
         except (OSError, SystemExit) as e:
             self.failure = e
 
