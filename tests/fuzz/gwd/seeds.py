@@ -59,12 +59,23 @@ class Seeds:
             elif "vector" in first:
                 self.vector(first["vector"], known[first["set"]], block)
 
+    def super(self, name, f, packet):
+        """As a superpacket of segments of 10 bytes, when it is one of IPv4
+        without options, or of IPv6."""
+        v6 = packet[0] >> 4 == 6
+        proto, l4 = (packet[6], 40) if v6 else (packet[9], 20)
+        kind, field = {6: (4 if v6 else 1, 16), 17: (5, 6)}.get(proto, (0, 0))
+        if kind:
+            vnet = struct.pack("=BBHHHH", 1, kind, 0, 10, l4, field)
+            self.put("super", name, bytes((f,)) + vnet + packet)
+
     def vector(self, name, f, block):
         for i, (key, value) in enumerate(block):
             n = f"{name}-{i}"
             if key == "in-local":
                 packet = bytes.fromhex(value)
                 self.put("encap", n, bytes((f,)) + packet)
+                self.super(n, f, packet)
                 # fuzz_pmtu: settings, path MTU, local MTU
                 self.put("pmtu", n, struct.pack(">BHH", f, 1400, 1280) + packet)
                 # fuzz_trace: settings, way, length; then a filter

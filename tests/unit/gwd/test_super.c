@@ -109,6 +109,22 @@ START_TEST(test_lies)
 }
 END_TEST
 
+/* A TCP header that leaves nothing, or less. */
+START_TEST(test_no_payload)
+{
+	struct flight f = usual(4, 6);
+	uint8_t b[1024];
+	size_t n, len;
+
+	f.size = 10;
+	for (f.len = 30; f.len <= 41; f.len++) {
+		len = flight_read(&f, b);
+		b[FLIGHT_VNET + 20 + 12] = 0xf0; /* 60 bytes, 40 more */
+		ck_assert_int_eq(!read_of(b, len, &n), f.len > 40);
+	}
+}
+END_TEST
+
 /* Every length but the right one, every value of every byte in front of the
  * payload: refused or taken, but nothing outside is touched (sanitizers), and
  * what is taken has segments. */
@@ -261,5 +277,5 @@ START_TEST(test_segments)
 }
 END_TEST
 
-RUN_TESTS("super", test_lies, test_broken, test_too_long, test_completed,
-	test_zero, test_field_bounds, test_segments)
+RUN_TESTS("super", test_lies, test_no_payload, test_broken, test_too_long,
+	test_completed, test_zero, test_field_bounds, test_segments)
