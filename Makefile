@@ -42,7 +42,7 @@ PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix libipref/,addr ref text msg msg_item table dns/screen dns/name dns/message dns/xfr) \
 	$(addprefix gwd/,packet packet4 packet6 header encap decap cksum l4 icmp frag pmtu limit \
 		peers pending counters proof paths lost mss) \
-	$(addprefix gwd/,peer_conf peers_text probe trim super burst batch) \
+	$(addprefix gwd/,peer_conf peers_text probe trim super burst batch merge) \
 	$(addprefix gwd/,recent trace trace_filter) \
 	$(addprefix mapperd/,entry allot allot_ref allot_tentative block gone \
 		pool quota change hostset waits ring show filter) \
