@@ -258,7 +258,6 @@ begin_group(struct merge *m, const struct seen *s)
 
 	*g = (struct merge_group){
 		.form = s->form,
-		.slot = s->slot,
 		.first = (uint8_t)m->n,
 		.last = (uint8_t)m->n,
 		.closed = s->alone,
@@ -278,7 +277,7 @@ merge_add(struct merge *m, const struct packet_in *in)
 	if (m->n == MERGE_MAX || !look(m, in, &s))
 		return false;
 	g = &m->groups[m->slots[s.slot]];
-	if (s.alone || !m->n_groups || g->slot != s.slot || !fits(m, g, &s))
+	if (s.alone || !m->n_groups || !fits(m, g, &s))
 		g = begin_group(m, &s);
 	m->in[m->n] = in;
 	/* iovec has no const; nobody writes there */

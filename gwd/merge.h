@@ -52,7 +52,6 @@ struct merge_form {
 /* Segments that go out together. */
 struct merge_group {
 	const struct merge_form *form;
-	uint8_t slot;	     /* of its flow */
 	uint8_t first, last; /* datagrams */
 	uint8_t n;
 	bool closed; /* nothing may be added */
@@ -72,8 +71,8 @@ struct merge {
 	struct iovec slice[MERGE_MAX];	       /* their payloads */
 	uint8_t next[MERGE_MAX];	       /* in the same group */
 	size_t n_forms, n_groups, n, done;
-	/* The group that was begun last of all whose flows have this slot; it
-	 * is one of this batch if it says so itself. */
+	/* The group that was begun last of all whose flows have this slot; 0
+	 * also when there is none: the first group is then of another flow. */
 	uint8_t slots[MERGE_SLOTS];
 	/* What merge_next() shows. */
 	struct virtio_net_hdr vnet;
