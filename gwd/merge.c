@@ -37,6 +37,8 @@
 
 #define UDP_LENGTH_AT 4
 
+#define FORMS_BACK 4 /* forms looked at before one is made anew */
+
 /* Where things are in a local IP header. */
 static const struct ip_form {
 	size_t header, addrs, addrs_len, length, uncounted;
@@ -144,7 +146,7 @@ find_form(struct merge *m, const struct packet_in *in)
 	struct header h;
 	size_t header, i;
 
-	for (i = m->n_forms; i > 0 && m->n_forms - i < 4; i--)
+	for (i = m->n_forms; i > 0 && m->n_forms - i < FORMS_BACK; i--)
 		if (has_form(&m->forms[i - 1], in))
 			return &m->forms[i - 1];
 	if (header_decode(&h, &header, in->p, in->len) || h.frag ||
