@@ -39,9 +39,10 @@ Q         = $(if $(V),,@)
 PROGRAMS  = gwd mapperd dnsagentd resolverd iprefctl
 # Pure files see no sockets, clock or libevent; they are held to -Wconversion.
 PURE      = $(patsubst %,$(BUILD)/%.o, \
-	$(addprefix libipref/,addr ref text msg msg_item table dns/screen dns/name dns/message dns/xfr) \
+	$(addprefix libipref/,addr ref text msg msg_item sip table dns/screen dns/name dns/message dns/xfr) \
 	$(addprefix gwd/,packet packet4 packet6 header encap decap cksum l4 icmp frag pmtu limit \
-		peers pending counters proof paths lost mss) \
+		peers pending counters proof paths lost mss \
+		maps maps_table maps_seen) \
 	$(addprefix gwd/,peer_conf peers_text probe trim super burst batch merge) \
 	$(addprefix gwd/,recent trace trace_filter) \
 	$(addprefix mapperd/,entry allot allot_ref allot_tentative block gone \

@@ -16,95 +16,36 @@
  *    the two; new ones go to the new slots. All are moved before the table
  *    grows again: that takes more puts than there are old slots to move.
  *
- * Keys come from outsiders. The hash is SipHash-1-3 (Aumasson and Bernstein's
- * SipHash with one round per word and three at the end) under a secret seed.
+ * Keys come from outsiders. The hash is SipHash-1-3 under a secret seed.
  */
 #include "libipref/table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/random.h>
+
+#include "libipref/sip.h"
 
 #define SLOTS_MIN 8
 #define MOVE_STEP 128 /* old slots emptied by one put, to the end of a run */
 
 static uint64_t
-rotl(uint64_t v, unsigned by)
-{
-	return v << by | v >> (64 - by);
-}
-
-static inline void
-sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[2] = rotl(v[2], 32);
-}
-
-static inline void
-sip_word(uint64_t v[4], uint64_t word)
-{
-	v[3] ^= word;
-	sip_round(v);
-	v[0] ^= word;
-}
-
-/* Words are taken in host order: the value never leaves this process. */
-static uint64_t
 sip_hash(const uint64_t seed[2], const void *data, size_t len)
 {
 	const uint8_t *p = data;
-	uint64_t v[4] = {
-		seed[0] ^ UINT64_C(0x736f6d6570736575),
-		seed[1] ^ UINT64_C(0x646f72616e646f6d),
-		seed[0] ^ UINT64_C(0x6c7967656e657261),
-		seed[1] ^ UINT64_C(0x7465646279746573),
-	};
 	uint64_t word, last = (uint64_t)len << 56;
+	struct sip s;
 	size_t left;
 
+	sip_init(&s, seed);
 	for (left = len; left >= 8; left -= 8, p += 8) {
 		memcpy(&word, p, 8);
-		sip_word(v, word);
+		sip_word(&s, word);
 	}
 	while (left-- > 0)
 		last |= (uint64_t)p[left] << (8 * left);
-	sip_word(v, last);
-	v[2] ^= 0xff;
-	sip_round(v);
-	sip_round(v);
-	sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-/* Never waits: where the kernel's generator is not ready or not to be had, the
- * random bytes that it gave this process at its start serve as a key to derive
- * the seed from. */
-static void
-draw_seed(struct table *t)
-{
-	const void *start;
-	uint64_t key[2] = {0, 0};
-	const uintptr_t words[2][2] = {{(uintptr_t)t, 0}, {(uintptr_t)t, 1}};
-
-	if (getrandom(t->seed, sizeof(t->seed), GRND_NONBLOCK) ==
-		(ssize_t)sizeof(t->seed))
-		return;
-	start = (const void *)getauxval(AT_RANDOM);
-	if (start)
-		memcpy(key, start, sizeof(key));
-	t->seed[0] = sip_hash(key, words[0], sizeof(words[0]));
-	t->seed[1] = sip_hash(key, words[1], sizeof(words[1]));
+	sip_word(&s, last);
+	return sip_end(&s);
 }
 
 static const void *
@@ -123,7 +64,7 @@ void
 table_init(struct table *t, size_t key_off, size_t key_len, size_t max)
 {
 	*t = (struct table){.key_off = key_off, .key_len = key_len, .max = max};
-	draw_seed(t);
+	sip_seed(t->seed);
 }
 
 void
