@@ -15,71 +15,106 @@
  * Objects come from the heap one by one; their number is bounded by max (each
  * entry has at most two groups).
  */
-#include "gwd/maps.h"
+#include "gwd/maps_impl.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 
-#include "gwd/proof.h"
-#include "libipref/table.h"
+#include "libipref/sip.h"
 
-/* How an IPREF address is looked up: the adjacent fields gw, ref of a map. */
-struct ipref_key {
-	struct addr gw;
-	struct ref ref;
-};
+#define CACHE_LINE 64
 
-static_assert(offsetof(struct map, ref) - offsetof(struct map, gw) ==
-		      offsetof(struct ipref_key, ref),
-	"gw and ref of a map are one key");
-static_assert(
-	sizeof(struct ipref_key) == sizeof(struct addr) + sizeof(struct ref),
-	"a key has no padding");
+/* --- keys ---------------------------------------------------------------- */
 
-LIST_HEAD(members, node);
+static void
+hash_addr(struct sip *s, const struct addr *a)
+{
+	uint64_t w[2] = {0};
+	uint32_t v4;
 
-struct group {
-	struct addr addr; /* key in by_ip, or */
-	struct ref ref;	  /* key in by_ref */
-	struct members members;
-	const struct node *best; /* NULL: none may serve */
-};
+	if (a->ver == 4) {
+		memcpy(&v4, a->b, sizeof(v4));
+		sip_word(s, UINT64_C(4) << 32 | v4);
+		return;
+	}
+	memcpy(w, a->b, sizeof(w));
+	sip_word(s, a->ver);
+	sip_word(s, w[0]);
+	sip_word(s, w[1]);
+}
 
-enum {
-	BY_IP,
-	BY_REF,
-	N_GROUPS
-};
+static void
+hash_ref(struct sip *s, const struct ref *r)
+{
+	uint64_t w[2];
 
-struct node {
-	struct map map;
-	bool used; /* it is in maps.used */
-	union {
-		struct { /* a local entry */
-			struct group *groups[N_GROUPS];
-			LIST_ENTRY(node) member[N_GROUPS];
-		};
-		struct proof proof; /* a tentative entry */
-	};
-	TAILQ_ENTRY(node) all, using;
-};
+	memcpy(w, r->b, sizeof(w));
+	sip_word(s, w[0]);
+	sip_word(s, w[1]);
+}
 
-TAILQ_HEAD(node_list, node);
+static uint64_t
+local_hash(const struct maps *m, const struct addr *a)
+{
+	struct sip s;
 
-struct maps {
-	struct addr pub;
-	size_t max, n_remote, n_local;
-	uint32_t epoch;
-	struct table by_ea;	       /* remote: map.local -> node */
-	struct table by_peer;	       /* remote: map.gw, map.ref -> node */
-	struct table by_own;	       /* local: map.gw, map.ref -> node */
-	struct table groups[N_GROUPS]; /* -> group */
-	struct node_list all, used;
-	size_t n_used;
-	struct proofs proofs;
-};
+	sip_init(&s, m->seed);
+	hash_addr(&s, a);
+	return sip_end(&s);
+}
+
+static uint64_t
+ref_hash(const struct maps *m, const struct ref *r)
+{
+	struct sip s;
+
+	sip_init(&s, m->seed);
+	hash_ref(&s, r);
+	return sip_end(&s);
+}
+
+static uint64_t
+peer_hash(const struct maps *m, const struct addr *gw, const struct ref *r)
+{
+	struct sip s;
+
+	sip_init(&s, m->seed);
+	hash_ref(&s, r);
+	hash_addr(&s, gw);
+	return sip_end(&s);
+}
+
+static void *
+find_local(
+	const struct maps *m, const struct maps_table *t, const struct addr *a)
+{
+	return maps_table_get(t, a, local_hash(m, a),
+		offsetof(struct node, map.local), sizeof(*a));
+}
+
+static void *
+find_ref(const struct maps *m, const struct ref *r)
+{
+	return maps_table_get(&m->serving[BY_REF], r, ref_hash(m, r),
+		offsetof(struct node, map.ref), sizeof(*r));
+}
+
+static void *
+find_peer(const struct maps *m, const struct addr *gw, const struct ref *ref)
+{
+	const struct ipref_key key = {*gw, *ref};
+
+	return maps_table_get(&m->by_peer, &key, peer_hash(m, gw, ref),
+		offsetof(struct node, map.gw), sizeof(key));
+}
+
+struct node *
+maps_find_ea(const struct maps *m, const struct addr *ea)
+{
+	return find_local(m, &m->by_ea, ea);
+}
+
+/* --- groups -------------------------------------------------------------- */
 
 static bool
 own_context(const struct maps *m, const struct map *e)
@@ -119,16 +154,45 @@ may_serve(const struct maps *m, const struct map *e)
 	return addr_is_zero(&m->pub) || own_context(m, e);
 }
 
-static void
-group_choose(const struct maps *m, struct group *g, size_t which)
+static uint64_t
+serving_hash(const struct maps *m, const struct map *e, size_t which)
 {
-	const struct node *n;
+	return which == BY_IP ? local_hash(m, &e->local) : ref_hash(m, &e->ref);
+}
 
-	g->best = NULL;
-	LIST_FOREACH(n, &g->members, member[which])
-	if (may_serve(m, &n->map) &&
-		(!g->best || better(m, &n->map, &g->best->map)))
+/* n serves from now on; only the first one needs memory. */
+static int
+group_serve(struct maps *m, struct group *g, struct node *n, size_t which)
+{
+	uint64_t hash = serving_hash(m, &n->map, which);
+	int rc = 0;
+
+	if (g->best)
+		maps_table_replace(&m->serving[which], hash, n);
+	else
+		rc = maps_table_put(&m->serving[which], hash, n);
+	if (!rc)
 		g->best = n;
+	return rc;
+}
+
+/* After a change of what is said of one, or when the best one leaves. Who may
+ * serve never changes, so where one served before no memory is needed. */
+static void
+group_choose(struct maps *m, struct group *g, size_t which)
+{
+	struct node *n, *best = NULL;
+
+	LIST_FOREACH(n, &g->members, member[which])
+	if (may_serve(m, &n->map) && (!best || better(m, &n->map, &best->map)))
+		best = n;
+	if (best == g->best)
+		return;
+	if (best && !group_serve(m, g, best, which))
+		return;
+	maps_table_del(&m->serving[which],
+		serving_hash(m, &g->best->map, which), g->best);
+	g->best = NULL;
 }
 
 static int
@@ -157,7 +221,7 @@ group_join(struct maps *m, struct node *n, size_t which)
 	n->groups[which] = g;
 	if (may_serve(m, &n->map) &&
 		(!g->best || better(m, &n->map, &g->best->map)))
-		g->best = n;
+		return group_serve(m, g, n, which);
 	return 0;
 }
 
@@ -170,81 +234,87 @@ group_leave(struct maps *m, struct node *n, size_t which)
 		return;
 	LIST_REMOVE(n, member[which]);
 	n->groups[which] = NULL;
+	if (g->best == n)
+		group_choose(m, g, which);
 	if (LIST_EMPTY(&g->members)) {
 		table_del(&m->groups[which], which == BY_IP
 						     ? (const void *)&g->addr
 						     : (const void *)&g->ref);
 		free(g);
-	} else if (g->best == n) {
-		group_choose(m, g, which);
 	}
 }
 
-static void
-table_del_node(struct table *t, const struct node *n, const void *key)
-{
-	if (table_get(t, key) == n)
-		table_del(t, key);
-}
-
-static bool
-is_tentative(const struct node *n)
-{
-	return n->map.flags & MSG_ENTRY_TENTATIVE;
-}
+/* --- entries ------------------------------------------------------------- */
 
 /* Sets the node's flags, and with them whether it is tentative. */
 static void
 set_flags(struct maps *m, struct node *n, uint32_t flags)
 {
-	bool was = is_tentative(n);
+	bool was = node_is_tentative(n);
 
 	n->map.flags = flags;
-	if (was && !is_tentative(n))
+	if (node_is_tentative(n))
+		atomic_fetch_or(&n->news, NEWS_TENTATIVE);
+	else
+		atomic_fetch_and(&n->news, ~(unsigned)NEWS_TENTATIVE);
+	if (was && !node_is_tentative(n))
 		proofs_del(&m->proofs, &n->proof);
-	else if (!was && is_tentative(n))
+	else if (!was && node_is_tentative(n))
 		proofs_add(&m->proofs, &n->proof);
 }
 
-/* Takes a node out of everything and frees it; one that is only half in, too.
- */
-static void
-node_remove(struct maps *m, struct node *n)
+void
+maps_remove(struct maps *m, struct node *n)
 {
-	if (n->map.remote) {
-		table_del_node(&m->by_ea, n, &n->map.local);
-		table_del_node(&m->by_peer, n, &n->map.gw);
+	const struct map *e = &n->map;
+
+	if (e->remote) {
+		maps_table_del(&m->by_ea, local_hash(m, &e->local), n);
+		maps_table_del(&m->by_peer, peer_hash(m, &e->gw, &e->ref), n);
 		set_flags(m, n, 0);
 		m->n_remote--;
 	} else {
-		table_del_node(&m->by_own, n, &n->map.gw);
+		if (table_get(&m->by_own, &e->gw) == n)
+			table_del(&m->by_own, &e->gw);
 		group_leave(m, n, BY_IP);
 		group_leave(m, n, BY_REF);
 		m->n_local--;
 	}
-	if (n->used) {
-		TAILQ_REMOVE(&m->used, n, using);
-		m->n_used--;
-	}
 	TAILQ_REMOVE(&m->all, n, all);
-	free(n);
+	maps_unhear(m, n);
+}
+
+/* n takes the place of one with the same key, so that readers find either. */
+static int MUSTCHECK
+put_instead(struct maps_table *t, uint64_t hash, struct node *n, bool instead)
+{
+	if (!instead)
+		return maps_table_put(t, hash, n);
+	maps_table_replace(t, hash, n);
+	return 0;
 }
 
 /* On failure the node is gone. */
 static int
-node_insert(struct maps *m, struct node *n, uint32_t flags)
+node_insert(struct maps *m, struct node *n, uint32_t flags, bool has_ea,
+	bool has_key)
 {
+	const struct map *e = &n->map;
 	int rc;
 
 	TAILQ_INSERT_TAIL(&m->all, n, all);
 	set_flags(m, n, flags);
-	if (n->map.remote) {
+	if (e->remote) {
 		m->n_remote++;
-		rc = table_put(&m->by_ea, n);
+		rc = put_instead(
+			&m->by_ea, local_hash(m, &e->local), n, has_ea);
 		if (!rc)
-			rc = table_put(&m->by_peer, n);
+			rc = put_instead(&m->by_peer,
+				peer_hash(m, &e->gw, &e->ref), n, has_key);
 	} else {
 		m->n_local++;
+		if (has_key)
+			table_del(&m->by_own, &e->gw);
 		rc = table_put(&m->by_own, n);
 		if (!rc)
 			rc = group_join(m, n, BY_IP);
@@ -252,28 +322,55 @@ node_insert(struct maps *m, struct node *n, uint32_t flags)
 			rc = group_join(m, n, BY_REF);
 	}
 	if (rc)
-		node_remove(m, n);
+		maps_remove(m, n);
 	return rc;
+}
+
+/* Nobody reads meanwhile. */
+static void
+retire_now(void (*destroy)(void *p), void *p)
+{
+	destroy(p);
+}
+
+static void
+share(struct maps *m, maps_retire *retire)
+{
+	size_t ea = offsetof(struct node, map.local);
+	size_t peer = offsetof(struct node, map.gw);
+	size_t ref = offsetof(struct node, map.ref);
+
+	m->retire = retire;
+	maps_table_init(&m->by_ea, ea, sizeof(struct addr), retire);
+	maps_table_init(&m->by_peer, peer, sizeof(struct ipref_key), retire);
+	maps_table_init(&m->serving[BY_IP], ea, sizeof(struct addr), retire);
+	maps_table_init(&m->serving[BY_REF], ref, sizeof(struct ref), retire);
+}
+
+void
+maps_share(struct maps *m, maps_retire *retire)
+{
+	assert(TAILQ_EMPTY(&m->all));
+	share(m, retire);
 }
 
 struct maps *
 maps_new(const struct addr *pub, size_t max)
 {
 	struct maps *m = calloc(1, sizeof(*m));
-	size_t key_off = offsetof(struct node, map.gw);
 
 	if (!m)
 		return NULL;
 	m->pub = *pub;
 	m->max = max;
-	table_init(&m->by_ea, offsetof(struct node, map.local),
-		sizeof(struct addr), max);
-	table_init(&m->by_peer, key_off, sizeof(struct ipref_key), max);
-	table_init(&m->by_own, key_off, sizeof(struct ipref_key), max);
+	sip_seed(m->seed);
+	table_init(&m->by_own, offsetof(struct node, map.gw),
+		sizeof(struct ipref_key), max);
 	table_init(&m->groups[BY_IP], offsetof(struct group, addr),
-		sizeof(struct addr), max);
+		sizeof(struct addr), max + 1);
 	table_init(&m->groups[BY_REF], offsetof(struct group, ref),
-		sizeof(struct ref), max);
+		sizeof(struct ref), max + 1);
+	share(m, retire_now);
 	TAILQ_INIT(&m->all);
 	TAILQ_INIT(&m->used);
 	proofs_init(&m->proofs);
@@ -286,9 +383,11 @@ maps_free(struct maps *m)
 	if (!m)
 		return;
 	while (!TAILQ_EMPTY(&m->all))
-		node_remove(m, TAILQ_FIRST(&m->all));
-	table_fini(&m->by_ea);
-	table_fini(&m->by_peer);
+		maps_remove(m, TAILQ_FIRST(&m->all));
+	maps_table_fini(&m->by_ea);
+	maps_table_fini(&m->by_peer);
+	maps_table_fini(&m->serving[BY_IP]);
+	maps_table_fini(&m->serving[BY_REF]);
 	table_fini(&m->by_own);
 	table_fini(&m->groups[BY_IP]);
 	table_fini(&m->groups[BY_REF]);
@@ -304,31 +403,25 @@ node_map(const struct node *n)
 const struct map *
 maps_by_ea(const struct maps *m, const struct addr *ea)
 {
-	return node_map(table_get(&m->by_ea, ea));
+	return node_map(maps_find_ea(m, ea));
 }
 
 const struct map *
 maps_remote(const struct maps *m, const struct addr *gw, const struct ref *ref)
 {
-	const struct ipref_key key = {*gw, *ref};
-
-	return node_map(table_get(&m->by_peer, &key));
+	return node_map(find_peer(m, gw, ref));
 }
 
 const struct map *
 maps_by_ip(const struct maps *m, const struct addr *ip)
 {
-	const struct group *g = table_get(&m->groups[BY_IP], ip);
-
-	return g ? node_map(g->best) : NULL;
+	return node_map(find_local(m, &m->serving[BY_IP], ip));
 }
 
 const struct map *
 maps_local(const struct maps *m, const struct ref *ref)
 {
-	const struct group *g = table_get(&m->groups[BY_REF], ref);
-
-	return g ? node_map(g->best) : NULL;
+	return node_map(find_ref(m, ref));
 }
 
 static struct ipref_key
@@ -358,22 +451,28 @@ maps_set(struct maps *m, const struct msg_entry *e)
 	const struct arec *a = &e->arec;
 	bool remote = !addr_is_zero(&a->ea);
 	/* No entry of ours is tentative. */
-	uint32_t flags = remote ? e->flags : e->flags & ~MSG_ENTRY_TENTATIVE;
+	uint32_t flags =
+		remote ? e->flags : e->flags & ~(unsigned)MSG_ENTRY_TENTATIVE;
 	struct ipref_key key = record_key(m, a);
 	struct node *n, *by_ea, *by_key;
+	int rc;
 
 	if (remote == !addr_is_zero(&a->ip))
 		return -EINVAL;
-	by_ea = remote ? table_get(&m->by_ea, &a->ea) : NULL;
-	by_key = table_get(remote ? &m->by_peer : &m->by_own, &key);
+	by_ea = remote ? maps_find_ea(m, &a->ea) : NULL;
+	by_key = remote ? find_peer(m, &key.gw, &key.ref)
+			: table_get(&m->by_own, &key);
 	if (by_key && (remote ? by_key == by_ea
 			      : addr_eq(&by_key->map.local, &a->ip))) {
 		node_update(m, by_key, e->born, flags);
 		return 0;
 	}
-	n = calloc(1, sizeof(*n));
+	if (!by_ea && !by_key && m->n_remote + m->n_local >= m->max)
+		return -ENOSPC;
+	n = aligned_alloc(CACHE_LINE, sizeof(*n));
 	if (!n)
 		return -ENOMEM;
+	*n = (struct node){0};
 	n->map = (struct map){
 		.local = remote ? a->ea : a->ip,
 		.gw = key.gw,
@@ -382,15 +481,12 @@ maps_set(struct maps *m, const struct msg_entry *e)
 		.epoch = m->epoch,
 		.remote = remote,
 	};
+	rc = node_insert(m, n, flags, by_ea, by_key);
 	if (by_ea)
-		node_remove(m, by_ea);
+		maps_remove(m, by_ea);
 	if (by_key)
-		node_remove(m, by_key);
-	if (m->n_remote + m->n_local >= m->max) {
-		free(n);
-		return -ENOSPC;
-	}
-	return node_insert(m, n, flags);
+		maps_remove(m, by_key);
+	return rc;
 }
 
 void
@@ -399,10 +495,10 @@ maps_del(struct maps *m, const struct arec *record)
 	struct ipref_key key = record_key(m, record);
 	struct node *n = addr_is_zero(&record->ea)
 				 ? table_get(&m->by_own, &key)
-				 : table_get(&m->by_ea, &record->ea);
+				 : maps_find_ea(m, &record->ea);
 
 	if (n)
-		node_remove(m, n);
+		maps_remove(m, n);
 }
 
 void
@@ -419,137 +515,6 @@ maps_sweep(struct maps *m)
 	for (n = TAILQ_FIRST(&m->all); n; n = next) {
 		next = TAILQ_NEXT(n, all);
 		if (n->map.epoch != m->epoch)
-			node_remove(m, n);
+			maps_remove(m, n);
 	}
-}
-
-void
-maps_used(struct maps *m, const struct map *e, enum way way)
-{
-	struct node *n = CONTAINER_OF((uintptr_t)e, struct node, map);
-
-	if (is_tentative(n))
-		proofs_step(&m->proofs, &n->proof, way);
-	if (n->used)
-		return;
-	n->used = true;
-	TAILQ_INSERT_TAIL(&m->used, n, using);
-	m->n_used++;
-}
-
-size_t
-maps_used_count(const struct maps *m)
-{
-	return m->n_used;
-}
-
-static struct arec
-record_of(const struct node *n)
-{
-	struct arec a = {.gw = n->map.gw, .ref = n->map.ref};
-
-	if (n->map.remote)
-		a.ea = n->map.local;
-	else
-		a.ip = n->map.local;
-	return a;
-}
-
-size_t
-maps_take_used(struct maps *m, struct arec *out, size_t n)
-{
-	struct node *e;
-	size_t i;
-
-	for (i = 0; i < n && !TAILQ_EMPTY(&m->used); i++) {
-		e = TAILQ_FIRST(&m->used);
-		TAILQ_REMOVE(&m->used, e, using);
-		m->n_used--;
-		e->used = false;
-		if (is_tentative(e))
-			proofs_anew(&e->proof);
-		out[i] = record_of(e);
-	}
-	return i;
-}
-
-size_t
-maps_count(const struct maps *m, bool remote)
-{
-	return remote ? m->n_remote : m->n_local;
-}
-
-size_t
-maps_count_tentative(const struct maps *m)
-{
-	return m->proofs.n;
-}
-
-void
-maps_drop_tentative(struct maps *m)
-{
-	struct proof *p;
-
-	while ((p = TAILQ_FIRST(&m->proofs.all)))
-		node_remove(m, CONTAINER_OF(p, struct node, proof));
-}
-
-static struct arec
-record_of_proof(const struct proof *p)
-{
-	return record_of(CONTAINER_OF(p, struct node, proof));
-}
-
-size_t
-maps_take_proved(struct maps *m, struct arec *out, size_t n)
-{
-	const struct proof *p;
-	size_t i;
-
-	for (i = 0; i < n && (p = proofs_take(&m->proofs)); i++)
-		out[i] = record_of_proof(p);
-	return i;
-}
-
-static struct node *
-find_tentative(const struct maps *m, const struct arec *a)
-{
-	struct node *n = table_get(&m->by_ea, &a->ea);
-
-	return n && is_tentative(n) && addr_eq(&n->map.gw, &a->gw) &&
-			       ref_eq(&n->map.ref, &a->ref)
-		       ? n
-		       : NULL;
-}
-
-void
-maps_prove(struct maps *m, const struct arec *a)
-{
-	struct node *n = find_tentative(m, a);
-
-	if (n)
-		proofs_note(&m->proofs, &n->proof);
-}
-
-void
-maps_walk(struct maps *m)
-{
-	proofs_walk(&m->proofs);
-}
-
-size_t
-maps_walk_next(struct maps *m, struct arec *out, size_t n)
-{
-	const struct proof *p;
-	size_t i;
-
-	for (i = 0; i < n && (p = proofs_walk_next(&m->proofs)); i++)
-		out[i] = record_of_proof(p);
-	return i;
-}
-
-bool
-maps_is_tentative(const struct maps *m, const struct arec *a)
-{
-	return find_tentative(m, a);
 }

@@ -7,8 +7,13 @@
  * listed one with our own context that has been in force longest, the lowest
  * reference of equals, a dynamic one only when there is no listed one
  * (spec/concepts.md). A gw of zeros in an entry means the own context; it is
- * stored as the public address when there is one. One writer; lookups give
- * pointers that hold until the next change.
+ * stored as the public address when there is one.
+ *
+ * One writer. Others may look up and call maps_used() meanwhile, without locks,
+ * once maps_share() says how long they keep what lookups gave them; otherwise
+ * that holds until the next change. Of an entry they read local, gw, ref and
+ * remote; the rest, like all other functions, is the writer's. What is there
+ * all the time is always found, also while it is replaced.
  *
  * A remote entry may be tentative until it has been proved (proof.h); whether
  * it is, mapperd alone says.
@@ -17,6 +22,7 @@
 #define GWD_MAPS_H
 
 #include "gwd/core.h"
+#include "gwd/maps_table.h"
 #include "libipref/msg.h"
 
 struct maps;
@@ -25,15 +31,18 @@ struct map {
 	struct addr local; /* ea (remote) or ip (local) */
 	struct addr gw;	   /* zeros only when no public address is set */
 	struct ref ref;
-	uint64_t born;	/* revision that made it */
-	uint32_t flags; /* MSG_ENTRY_* */
-	uint32_t epoch; /* of the copy that named it last; see maps_sweep() */
 	bool remote;	/* local is an ea */
+	uint32_t flags; /* MSG_ENTRY_* */
+	uint64_t born;	/* revision that made it */
+	uint32_t epoch; /* of the copy that named it last; see maps_sweep() */
 };
 
 /* At most max entries. NULL: no memory. pub: our public address (zeros: not
  * known); copied. */
 struct maps *maps_new(const struct addr *pub, size_t max) MUSTCHECK;
+/* For readers beside the writer: before the first entry. */
+void maps_share(struct maps *m, maps_retire *retire);
+/* Nobody reads any more; what was retired is not waited for. */
 void maps_free(struct maps *m);
 
 /* Lookups; NULL: none. */
@@ -60,7 +69,7 @@ void maps_sweep(struct maps *m);
 /* Notes that an entry carried a packet this way: used (once until it is taken),
  * and perhaps proved. */
 void maps_used(struct maps *m, const struct map *e, enum way way);
-size_t maps_used_count(const struct maps *m);
+size_t maps_used_count(struct maps *m);
 /* Takes up to n noted entries as records for FEED_USED; returns how many. One
  * that was taken as proved and is tentative still has to prove itself anew from
  * here, so that a mapper that could not take it is asked again, now and then.

@@ -12,17 +12,19 @@ proofs_init(struct proofs *ps)
 static void
 set_step(struct proofs *ps, struct proof *p, enum proof_step step)
 {
-	if (p->step == PROOF_NOTED)
+	if (p->is_noted)
 		TAILQ_REMOVE(&ps->noted, p, noted);
-	p->step = step;
-	if (step == PROOF_NOTED)
+	p->is_noted = step == PROOF_NOTED;
+	atomic_store(&p->step, step);
+	if (p->is_noted)
 		TAILQ_INSERT_TAIL(&ps->noted, p, noted);
 }
 
 void
 proofs_add(struct proofs *ps, struct proof *p)
 {
-	*p = (struct proof){.walk = ps->walk};
+	set_step(ps, p, PROOF_NONE);
+	p->walk = ps->walk;
 	TAILQ_INSERT_TAIL(&ps->all, p, all);
 	ps->n++;
 }
@@ -37,23 +39,23 @@ proofs_del(struct proofs *ps, struct proof *p)
 
 /* A host's own RST, or SYN-ACK, to a made-up packet is the second step; an
  * answer to that proves that somebody is there. */
-void
-proofs_step(struct proofs *ps, struct proof *p, enum way way)
+bool
+proof_step(struct proof *p, enum way way)
 {
-	switch (p->step) {
-	case PROOF_NONE:
-	case PROOF_OUT:
-		if (way == WAY_IN)
-			set_step(ps, p, p->step + 1);
-		break;
-	case PROOF_IN:
-		if (way == WAY_OUT)
-			set_step(ps, p, PROOF_OUT);
-		break;
-	case PROOF_NOTED:
-	case PROOF_TAKEN:
-		break;
-	}
+	int step = atomic_load_explicit(&p->step, memory_order_relaxed);
+	enum way next = step == PROOF_IN ? WAY_OUT : WAY_IN;
+
+	/* Of several at once one takes the step. */
+	return step <= PROOF_OUT && way == next &&
+	       atomic_compare_exchange_strong(&p->step, &step, step + 1) &&
+	       step + 1 == PROOF_NOTED;
+}
+
+void
+proofs_look(struct proofs *ps, struct proof *p)
+{
+	if (!p->is_noted && atomic_load(&p->step) == PROOF_NOTED)
+		set_step(ps, p, PROOF_NOTED);
 }
 
 struct proof *
@@ -75,8 +77,8 @@ proofs_note(struct proofs *ps, struct proof *p)
 void
 proofs_anew(struct proof *p)
 {
-	if (p->step == PROOF_TAKEN)
-		p->step = PROOF_NONE;
+	if (atomic_load(&p->step) == PROOF_TAKEN)
+		atomic_store(&p->step, PROOF_NONE);
 }
 
 void

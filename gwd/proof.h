@@ -10,6 +10,7 @@
 #ifndef GWD_PROOF_H
 #define GWD_PROOF_H
 
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include "gwd/core.h"
@@ -23,10 +24,11 @@ enum proof_step {
 };
 
 struct proof {
-	enum proof_step step;
+	_Atomic int step;	  /* enum proof_step; anyone */
+	bool is_noted;		  /* it is in `noted` */
 	uint32_t walk;		  /* the last that has passed it */
 	TAILQ_ENTRY(proof) all;	  /* those that the walk has passed come last */
-	TAILQ_ENTRY(proof) noted; /* while PROOF_NOTED */
+	TAILQ_ENTRY(proof) noted; /* the writer has seen it PROOF_NOTED */
 };
 
 TAILQ_HEAD(proof_list, proof);
@@ -42,8 +44,10 @@ void proofs_init(struct proofs *ps);
 void proofs_add(struct proofs *ps, struct proof *p);
 void proofs_del(struct proofs *ps, struct proof *p);
 
-/* The entry carried a packet this way. Most change nothing. */
-void proofs_step(struct proofs *ps, struct proof *p, enum way way);
+/* The entry carried a packet this way; any thread. Most change nothing. True:
+ * it is PROOF_NOTED now, and proofs_look() has to be called for it. */
+bool proof_step(struct proof *p, enum way way);
+void proofs_look(struct proofs *ps, struct proof *p);
 /* The next that is noted: it is PROOF_TAKEN then. NULL: none. */
 struct proof *proofs_take(struct proofs *ps);
 /* One that was taken is noted again. */

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Threads look mappings up while one changes them: what is there all the time
+ * is always found and leads where it should, nothing is freed that a reader may
+ * have, and what readers tell arrives. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "gwd/maps.h"
+#include "tests/unit/run.h"
+
+enum {
+	READERS = 3,
+	STABLE = 64,	/* remote and local entries each that stay */
+	PASSING = 4096, /* that come and go */
+	ROUNDS = 30000,
+};
+
+/* A grace period has passed when each reader has announced itself since. */
+static _Atomic unsigned announced[READERS];
+static _Atomic bool over;
+
+static void
+wait_for_readers(void)
+{
+	unsigned seen, i;
+
+	for (i = 0; i < READERS; i++) {
+		seen = atomic_load(&announced[i]);
+		while (!atomic_load(&over) &&
+			atomic_load(&announced[i]) - seen < 2)
+			sched_yield();
+	}
+}
+
+enum {
+	WAITING_MAX = 256
+};
+static struct {
+	void (*destroy)(void *p);
+	void *p;
+} waiting[WAITING_MAX];
+static size_t n_waiting, n_retired;
+
+static void
+destroy_waiting(void)
+{
+	wait_for_readers();
+	while (n_waiting > 0) {
+		n_waiting--;
+		waiting[n_waiting].destroy(waiting[n_waiting].p);
+	}
+}
+
+static void
+retire(void (*destroy)(void *p), void *p)
+{
+	if (n_waiting == WAITING_MAX)
+		destroy_waiting();
+	waiting[n_waiting].destroy = destroy;
+	waiting[n_waiting++].p = p;
+	n_retired++;
+}
+
+static struct addr
+number(uint8_t net, unsigned i)
+{
+	const uint8_t b[4] = {10, net, (uint8_t)(i >> 8), (uint8_t)i};
+
+	return addr_from_bytes(4, b);
+}
+
+enum net {
+	OURS = 1,
+	THEIRS,
+	GW,
+	EA,
+};
+
+static struct msg_entry
+remote(unsigned ea, unsigned ref)
+{
+	return (struct msg_entry){.arec = {.ea = number(EA, ea),
+					  .gw = number(GW, 1),
+					  .ref = ref_from_u64(ref)}};
+}
+
+static struct msg_entry
+ours(unsigned ip, unsigned ref, uint64_t born)
+{
+	return (struct msg_entry){
+		.arec = {.ip = number(OURS, ip), .ref = ref_from_u64(ref)},
+		.born = born};
+}
+
+static void
+set(struct maps *m, struct msg_entry e)
+{
+	ck_assert_int_eq(maps_set(m, &e), 0);
+}
+
+struct reader {
+	struct maps *m;
+	unsigned number;
+	uint64_t lookups, wrong;
+};
+
+static bool
+leads(const struct map *e, const struct addr *local)
+{
+	return e && addr_eq(&e->local, local);
+}
+
+/* Each of them is there; the one that passes may be. */
+static void
+look(struct reader *r, unsigned i)
+{
+	struct addr ea = number(EA, i % STABLE), gw = number(GW, 1);
+	struct addr ip = number(OURS, i % STABLE);
+	struct addr passing = number(EA, STABLE + i % PASSING);
+	struct ref ref = ref_from_u64(1 + i % STABLE);
+	const struct map *e;
+
+	e = maps_by_ea(r->m, &ea);
+	r->wrong += !leads(e, &ea);
+	if (e)
+		maps_used(r->m, e, i & 1 ? WAY_IN : WAY_OUT);
+	e = maps_by_ip(r->m, &ip);
+	r->wrong += !leads(e, &ip);
+	if (e)
+		maps_used(r->m, e, WAY_OUT);
+	e = maps_local(r->m, &ref);
+	r->wrong += !leads(e, &ip);
+	/* Its reference changes; one of the two leads there. */
+	e = maps_by_ea(r->m, &passing);
+	r->wrong += e && !leads(e, &passing);
+	if (e)
+		maps_used(r->m, e, i & 2 ? WAY_IN : WAY_OUT);
+	ref = ref_from_u64(100000 + i % PASSING);
+	e = maps_remote(r->m, &gw, &ref);
+	r->wrong += e && !ref_eq(&e->ref, &ref);
+	r->lookups++;
+}
+
+static void *
+read_maps(void *arg)
+{
+	struct reader *r = arg;
+	unsigned i, x = r->number + 1;
+
+	while (!atomic_load(&over)) {
+		for (i = 0; i < 32; i++)
+			look(r, (x = x * 1103515245 + 12345) >> 8);
+		atomic_fetch_add(&announced[r->number], 1);
+	}
+	return NULL;
+}
+
+static void
+set_stable(struct maps *m)
+{
+	unsigned i;
+
+	for (i = 0; i < STABLE; i++) {
+		set(m, remote(i, 1 + i));
+		set(m, ours(i, 1 + i, 10));
+	}
+}
+
+static void
+change(struct maps *m, unsigned x)
+{
+	unsigned i = x % STABLE, k = x % PASSING;
+	struct msg_entry e = remote(STABLE + k, 100000 + k);
+
+	switch (x >> 12 & 3) {
+	case 0: /* the ea leads elsewhere, and back */
+		set(m, remote(i, 1 + i + (x >> 14 & 1 ? STABLE : 0)));
+		break;
+	case 1: /* another one serves the address, or goes */
+		set(m, ours(i, 1000 + i, x >> 14 & 1 ? 5 : 20));
+		if (x >> 15 & 1)
+			maps_del(m, &ours(i, 1000 + i, 0).arec);
+		break;
+	case 2:
+		e.flags = x >> 14 & 1 ? MSG_ENTRY_TENTATIVE : 0;
+		set(m, e);
+		break;
+	default:
+		maps_del(m, &e.arec);
+	}
+}
+
+START_TEST(test_readers)
+{
+	struct addr pub = number(GW, 0);
+	struct maps *m = maps_new(&pub, 100000);
+	struct reader readers[READERS];
+	pthread_t threads[READERS];
+	unsigned i, x = 7, told = 0;
+	struct arec out[64];
+
+	ck_assert_ptr_nonnull(m);
+	maps_share(m, retire);
+	set_stable(m);
+	for (i = 0; i < READERS; i++) {
+		readers[i] = (struct reader){.m = m, .number = i};
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, read_maps,
+					 &readers[i]),
+			0);
+	}
+	for (i = 0; i < ROUNDS; i++) {
+		change(m, (x = x * 1103515245 + 12345) >> 8);
+		if (i % 64 == 0)
+			told += (unsigned)maps_take_used(m, out, 64);
+		if (i % 64 == 1)
+			maps_take_proved(m, out, 64);
+	}
+	wait_for_readers();
+	atomic_store(&over, true);
+	for (i = 0; i < READERS; i++) {
+		pthread_join(threads[i], NULL);
+		ck_assert_uint_gt(readers[i].lookups, 0);
+		ck_assert_uint_eq(readers[i].wrong, 0);
+	}
+	ck_assert_uint_gt(n_retired, 0);
+	ck_assert_uint_gt(told, 0);
+	maps_free(m);
+	destroy_waiting();
+}
+END_TEST
+
+RUN_TESTS("maps_threads", test_readers)
