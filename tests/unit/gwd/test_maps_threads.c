@@ -172,15 +172,16 @@ change(struct maps *m, unsigned x)
 {
 	unsigned i = x % STABLE, k = x % PASSING;
 	struct msg_entry e = remote(STABLE + k, 100000 + k);
+	struct msg_entry other = ours(i, 1000 + i, x >> 14 & 1 ? 5 : 20);
 
 	switch (x >> 12 & 3) {
 	case 0: /* the ea leads elsewhere, and back */
 		set(m, remote(i, 1 + i + (x >> 14 & 1 ? STABLE : 0)));
 		break;
 	case 1: /* another one serves the address, or goes */
-		set(m, ours(i, 1000 + i, x >> 14 & 1 ? 5 : 20));
+		set(m, other);
 		if (x >> 15 & 1)
-			maps_del(m, &ours(i, 1000 + i, 0).arec);
+			maps_del(m, &other.arec);
 		break;
 	case 2:
 		e.flags = x >> 14 & 1 ? MSG_ENTRY_TENTATIVE : 0;
