@@ -3,7 +3,7 @@
  * maps_lookup: what gwd's lookups cost, with 1,000, 100,000 and 1,000,000
  * mappings, half of them of remote hosts, in random order: each kind by itself,
  * and what a leaving and an arriving packet ask for, with its use noted. Reads
- * of each entry what the packet needs. Prints the least of five passes, in ns.
+ * of each entry what the packet needs. Prints the least of ten passes, in ns.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 #include "clock.h"
 #include "gwd/maps.h"
 
-#define LOOKUPS 2000000
-#define PASSES	5
+#define LOOKUPS 200000
+#define PASSES	10
 
 static uint64_t found;
 
@@ -172,6 +172,7 @@ main(void)
 			printf(", %s %.1f", figures[k].name,
 				measure(m, sizes[i] / 2, figures[k].look));
 		printf(" ns\n");
+		fflush(stdout);
 		maps_free(m);
 	}
 	return found == 0;
