@@ -52,7 +52,7 @@ PURE      = $(patsubst %,$(BUILD)/%.o, \
 	$(addprefix resolverd/,answer relay request chain reverse policy zone))
 
 LIBS_libipref  = -levent -lconfig -ljansson -lsystemd
-LIBS_gwd       = -levent -ljansson -lmnl
+LIBS_gwd       = -levent -ljansson -lmnl -lurcu-qsbr -lurcu-common -lpthread
 LIBS_mapperd   = -levent -levent_pthreads -ljansson -lsqlite3 -lpthread
 LIBS_dnsagentd = -levent -ljansson -lldns
 LIBS_resolverd = -levent -ljansson -lldns

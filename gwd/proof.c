@@ -23,8 +23,9 @@ set_step(struct proofs *ps, struct proof *p, enum proof_step step)
 void
 proofs_add(struct proofs *ps, struct proof *p)
 {
-	set_step(ps, p, PROOF_NONE);
+	p->is_noted = false;
 	p->walk = ps->walk;
+	atomic_store(&p->step, PROOF_NONE);
 	TAILQ_INSERT_TAIL(&ps->all, p, all);
 	ps->n++;
 }

@@ -5,7 +5,7 @@
 # tests/demo and tests/all.
 
 build_packages="gcc make libc6-dev libevent-dev libconfig-dev libjansson-dev
-	libsqlite3-dev libldns-dev libmnl-dev libsystemd-dev"
+	libsqlite3-dev libldns-dev libmnl-dev libsystemd-dev liburcu-dev"
 demo_packages="iproute2 iputils-ping nsd curl busybox bind9-dnsutils procps"
 test_packages="clang libclang-rt-14-dev libfuzzer-14-dev clang-format git
 	check libsubunit-dev python3 tshark knot-dnsutils ldnsutils sqlite3 mandoc

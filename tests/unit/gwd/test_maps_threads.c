@@ -4,9 +4,9 @@
  * have, and what readers tell arrives. */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 
 #include "gwd/maps.h"
+#include "gwd/qs.h"
 #include "tests/unit/run.h"
 
 enum {
@@ -16,50 +16,14 @@ enum {
 	ROUNDS = 30000,
 };
 
-/* A grace period has passed when each reader has announced itself since. */
-static _Atomic unsigned announced[READERS];
 static _Atomic bool over;
-
-static void
-wait_for_readers(void)
-{
-	unsigned seen, i;
-
-	for (i = 0; i < READERS; i++) {
-		seen = atomic_load(&announced[i]);
-		while (!atomic_load(&over) &&
-			atomic_load(&announced[i]) - seen < 2)
-			sched_yield();
-	}
-}
-
-enum {
-	WAITING_MAX = 256
-};
-static struct {
-	void (*destroy)(void *p);
-	void *p;
-} waiting[WAITING_MAX];
-static size_t n_waiting, n_retired;
-
-static void
-destroy_waiting(void)
-{
-	wait_for_readers();
-	while (n_waiting > 0) {
-		n_waiting--;
-		waiting[n_waiting].destroy(waiting[n_waiting].p);
-	}
-}
+static size_t n_retired; /* the writer's */
 
 static void
 retire(void (*destroy)(void *p), void *p)
 {
-	if (n_waiting == WAITING_MAX)
-		destroy_waiting();
-	waiting[n_waiting].destroy = destroy;
-	waiting[n_waiting++].p = p;
 	n_retired++;
+	qs_retire(destroy, p);
 }
 
 static struct addr
@@ -148,11 +112,18 @@ read_maps(void *arg)
 	struct reader *r = arg;
 	unsigned i, x = r->number + 1;
 
+	qs_reader_start();
 	while (!atomic_load(&over)) {
 		for (i = 0; i < 32; i++)
 			look(r, (x = x * 1103515245 + 12345) >> 8);
-		atomic_fetch_add(&announced[r->number], 1);
+		qs_quiet();
+		if (x >> 16 & 1)
+			continue;
+		qs_away();
+		sched_yield();
+		qs_back();
 	}
+	qs_reader_end();
 	return NULL;
 }
 
@@ -202,6 +173,7 @@ START_TEST(test_readers)
 	struct arec out[64];
 
 	ck_assert_ptr_nonnull(m);
+	ck_assert_int_eq(qs_writer_start(), 0);
 	maps_share(m, retire);
 	set_stable(m);
 	for (i = 0; i < READERS; i++) {
@@ -217,7 +189,6 @@ START_TEST(test_readers)
 		if (i % 64 == 1)
 			maps_take_proved(m, out, 64);
 	}
-	wait_for_readers();
 	atomic_store(&over, true);
 	for (i = 0; i < READERS; i++) {
 		pthread_join(threads[i], NULL);
@@ -227,8 +198,124 @@ START_TEST(test_readers)
 	ck_assert_uint_gt(n_retired, 0);
 	ck_assert_uint_gt(told, 0);
 	maps_free(m);
-	destroy_waiting();
+	qs_writer_end();
 }
 END_TEST
 
-RUN_TESTS("maps_threads", test_readers)
+/* --- one that is there all the time -------------------------------------- */
+
+/* One of each kind, which the writer replaces all the time. */
+static unsigned
+missing(const struct maps *m)
+{
+	struct addr ea = number(EA, 1), gw = number(GW, 1);
+	struct addr ip = number(OURS, 1);
+	struct ref theirs = ref_from_u64(1000), mine = ref_from_u64(1);
+
+	return !leads(maps_by_ea(m, &ea), &ea) + !maps_remote(m, &gw, &theirs) +
+	       !leads(maps_by_ip(m, &ip), &ip) + !maps_local(m, &mine);
+}
+
+/* The ea gets another reference; the reference another ea; the address another
+ * entry that serves, and the first again; our reference another address. */
+static void
+replace(struct maps *m, unsigned i)
+{
+	struct msg_entry older = ours(1, 2, 5);
+
+	set(m, remote(1, 100 + i % 2));
+	set(m, remote(2 + i % 2, 1000));
+	set(m, older);
+	maps_del(m, &older.arec);
+	set(m, ours(2 + i % 2, 1, 10));
+}
+
+static struct maps *
+replaceable(maps_retire *retired)
+{
+	struct addr pub = number(GW, 0);
+	struct maps *m = maps_new(&pub, 100);
+
+	ck_assert_ptr_nonnull(m);
+	maps_share(m, retired);
+	set(m, ours(1, 3, 10)); /* the address's own */
+	replace(m, 1);
+	return m;
+}
+
+static const struct maps *looked_at;
+static unsigned n_missing;
+
+/* What is replaced is retired when another has its place. */
+static void
+look_and_retire(void (*destroy)(void *p), void *p)
+{
+	n_missing += looked_at && missing(looked_at);
+	n_retired++;
+	destroy(p);
+}
+
+START_TEST(test_replaced_in_place)
+{
+	struct maps *m = replaceable(look_and_retire);
+	unsigned i;
+
+	looked_at = m;
+	for (i = 0; i < 10; i++)
+		replace(m, i);
+	ck_assert_uint_ge(n_retired, 10);
+	ck_assert_uint_eq(n_missing, 0);
+	looked_at = NULL;
+	maps_free(m);
+}
+END_TEST
+
+struct watcher {
+	const struct maps *m;
+	_Atomic unsigned looks;
+	unsigned missing;
+};
+
+static void *
+watch(void *arg)
+{
+	struct watcher *w = arg;
+
+	qs_reader_start();
+	while (!atomic_load(&over)) {
+		w->missing += missing(w->m);
+		atomic_fetch_add(&w->looks, 1);
+		qs_quiet();
+	}
+	qs_reader_end();
+	return NULL;
+}
+
+/* So often that a reader meets any moment in which it would not be there. */
+START_TEST(test_never_missing)
+{
+	enum {
+		TIMES = 30000
+	};
+	struct watcher w = {0};
+	struct maps *m;
+	pthread_t thread;
+	unsigned i;
+
+	ck_assert_int_eq(qs_writer_start(), 0);
+	w.m = m = replaceable(retire);
+	ck_assert_int_eq(pthread_create(&thread, NULL, watch, &w), 0);
+	while (!atomic_load(&w.looks))
+		sched_yield();
+	for (i = 0; i < TIMES; i++)
+		replace(m, i);
+	atomic_store(&over, true);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(w.missing, 0);
+	maps_free(m);
+	qs_writer_end();
+}
+END_TEST
+
+RUN_TESTS("maps_threads", test_readers, test_replaced_in_place,
+	test_never_missing)
