@@ -14,6 +14,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "libipref/log.h"
 
@@ -143,6 +144,45 @@ read_inet(struct link_state *s, const struct nlattr *spec)
 	}
 }
 
+/* Older kernels say less. */
+static uint64_t
+dropped(const struct nlattr *attr)
+{
+	struct rtnl_link_stats64 stats = {0};
+	size_t len = mnl_attr_get_payload_len(attr);
+	struct rbuf r;
+
+	rbuf_init(&r, mnl_attr_get_payload(attr), len);
+	rbuf_bytes(&r, &stats, len < sizeof(stats) ? len : sizeof(stats));
+	return stats.tx_dropped;
+}
+
+static const struct nlattr *
+nested(const struct nlattr *in, int type)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, in)
+	{
+		if (mnl_attr_get_type(attr) == type)
+			return attr;
+	}
+	return NULL;
+}
+
+static uint32_t
+readers(const struct nlattr *info)
+{
+	const struct nlattr *kind = nested(info, IFLA_INFO_KIND);
+	const struct nlattr *data = nested(info, IFLA_INFO_DATA);
+	const struct nlattr *n;
+
+	if (!kind || !data || strcmp(mnl_attr_get_str(kind), "tun"))
+		return 0;
+	n = nested(data, IFLA_TUN_NUM_QUEUES);
+	return n ? mnl_attr_get_u32(n) : 0;
+}
+
 static int
 on_link(const struct nlmsghdr *nh, void *arg)
 {
@@ -160,6 +200,10 @@ on_link(const struct nlmsghdr *nh, void *arg)
 			s->queue = mnl_attr_get_u32(attr);
 		else if (mnl_attr_get_type(attr) == IFLA_AF_SPEC)
 			read_inet(s, attr);
+		else if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
+			s->readers = readers(attr);
+		else if (mnl_attr_get_type(attr) == IFLA_STATS64)
+			s->dropped = dropped(attr);
 	}
 	return MNL_CB_OK;
 }

@@ -24,6 +24,11 @@ struct link_state {
 	bool up;
 	bool accept_local; /* IPv4: takes packets from our own addresses */
 	uint32_t rp_filter;
+	/* How many readers a TUN device for several has; 0 of others. */
+	uint32_t readers;
+	/* Packets for which its queue had no room, or that it could not take
+	 * for another reason, since it was made. */
+	uint64_t dropped;
 };
 
 /* 0 or -errno (-ENODEV). */

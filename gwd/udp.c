@@ -7,13 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/in.h>
-#include <linux/in6.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "gwd/counters.h"
+#include "gwd/udp_impl.h"
 #include "libipref/log.h"
 
 #define BUFFER (4 << 20) /* bytes the kernel may queue, each way */
@@ -107,39 +106,104 @@ prepare(const struct udp_config *cfg, int fd)
 }
 
 static int
-bind_to(int fd, const struct addr *addr, uint16_t port)
+bind_to(int fd, const struct endpoint *e, bool v6_only)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
 
-	/* "All addresses" of IPv6 shall not take IPv4's port too. */
-	if (addr->ver == 6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
+	if (e->addr.ver == 6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only))
 		return -errno;
-	addr_to_sockaddr(addr, port, &ss, &len);
+	addr_to_sockaddr(&e->addr, e->port, &ss, &len);
 	return bind(fd, (const struct sockaddr *)&ss, len) ? -errno : 0;
+}
+
+/* A socket that is prepared, not yet bound. */
+static int
+make(const struct udp_config *cfg, int *out)
+{
+	int fd = socket(cfg->bind.ver == 4 ? AF_INET : AF_INET6,
+		SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = fd < 0 ? -errno : prepare(cfg, fd);
+
+	if (!err)
+		*out = fd;
+	else if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int
+failed(int err, const struct endpoint *e)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	log_err_errno(-err, "tunnel socket %s: can't be opened",
+		endpoint_format(e, text));
+	return err;
 }
 
 int
 udp_open(const struct udp_config *cfg, int *out)
 {
-	char text[ENDPOINT_TEXT_MAX];
-	struct endpoint e = {cfg->bind, cfg->port};
-	int fd, err;
+	const struct endpoint e = {cfg->bind, cfg->port};
+	int fd, err = make(cfg, &fd);
 
-	fd = socket(cfg->bind.ver == 4 ? AF_INET : AF_INET6,
-		SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	err = fd < 0 ? -errno : prepare(cfg, fd);
-	if (!err)
-		err = bind_to(fd, &cfg->bind, cfg->port);
+	if (err)
+		return failed(err, &e);
+	/* "All addresses" of IPv6 shall not take IPv4's port too. */
+	err = bind_to(fd, &e, true);
 	if (err) {
-		log_err_errno(-err, "tunnel socket %s: can't be opened",
-			endpoint_format(&e, text));
-		if (fd >= 0)
-			close(fd);
-		return err;
+		close(fd);
+		return failed(err, &e);
 	}
 	*out = fd;
 	return 0;
+}
+
+/* Where a socket is bound to; an IPv6 one to all addresses may have IPv4's,
+ * too, when somebody else made it. */
+static int
+bound_to(int fd, struct endpoint *e, bool *v6_only)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss), int_len = sizeof(int);
+	int only = 0;
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len))
+		return -errno;
+	if (!endpoint_from_sockaddr(e, (const struct sockaddr *)&ss, len))
+		return -EAFNOSUPPORT;
+	if (e->addr.ver == 6 &&
+		getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &int_len))
+		return -errno;
+	*v6_only = only;
+	return 0;
+}
+
+/* The first one was bound without sharing, so that it is nobody else's; from
+ * now on it shares with those of its user. */
+int
+udp_open_beside(const struct udp_config *cfg, int first, int *out)
+{
+	struct endpoint e = {0};
+	bool v6_only = false;
+	int fd, err;
+
+	err = bound_to(first, &e, &v6_only);
+	if (!err)
+		err = set_int(first, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (!err)
+		err = make(cfg, &fd);
+	if (err)
+		return failed(err, &e);
+	err = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (!err)
+		err = bind_to(fd, &e, v6_only);
+	if (err)
+		close(fd);
+	else
+		*out = fd;
+	return err && err != -EADDRINUSE ? failed(err, &e) : err;
 }
 
 int
@@ -166,43 +230,12 @@ udp_adopt(const struct udp_config *cfg, int fd)
 
 /* --- receiving ---------------------------------------------------------- */
 
-union control {
-	char buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
-		 CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
-};
-
-/* CMSG_DATA() is not aligned for what is in it. */
-static void
-read_control(const struct cmsghdr *cm, struct udp_from *from)
-{
-	struct in6_pktinfo info6;
-	struct in_pktinfo info;
-	int value;
-
-	if (cm->cmsg_level == IPPROTO_IP && cm->cmsg_type == IP_PKTINFO) {
-		memcpy(&info, CMSG_DATA(cm), sizeof(info));
-		/* that of the interface for what was sent to many */
-		from->to = addr_from_bytes(4, &info.ipi_spec_dst);
-	} else if (cm->cmsg_level == IPPROTO_IP && cm->cmsg_type == IP_TOS) {
-		memcpy(&from->tos, CMSG_DATA(cm), sizeof(from->tos));
-	} else if (cm->cmsg_level == IPPROTO_IPV6 &&
-		   cm->cmsg_type == IPV6_PKTINFO) {
-		memcpy(&info6, CMSG_DATA(cm), sizeof(info6));
-		from->to = addr_from_bytes(6, &info6.ipi6_addr);
-	} else if (cm->cmsg_level == IPPROTO_IPV6 &&
-		   cm->cmsg_type == IPV6_TCLASS) {
-		memcpy(&value, CMSG_DATA(cm), sizeof(value));
-		from->tos = (uint8_t)value;
-	}
-}
-
 ssize_t
 udp_recv(int fd, uint8_t *buf, size_t size, struct udp_from *from)
 {
 	struct sockaddr_storage ss;
 	struct iovec iov = {.iov_base = buf, .iov_len = size};
-	union control control;
+	union udp_control control;
 	struct msghdr mh = {
 		.msg_name = &ss,
 		.msg_namelen = sizeof(ss),
@@ -211,7 +244,6 @@ udp_recv(int fd, uint8_t *buf, size_t size, struct udp_from *from)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	struct cmsghdr *cm;
 	ssize_t n;
 
 	do
@@ -221,59 +253,14 @@ udp_recv(int fd, uint8_t *buf, size_t size, struct udp_from *from)
 		return -errno;
 	if (mh.msg_flags & MSG_TRUNC)
 		return -EMSGSIZE;
-	*from = (struct udp_from){0};
 	if (!endpoint_from_sockaddr(
 		    &from->from, (const struct sockaddr *)&ss, mh.msg_namelen))
 		return -EAFNOSUPPORT;
-	for (cm = CMSG_FIRSTHDR(&mh); cm; cm = CMSG_NXTHDR(&mh, cm))
-		read_control(cm, from);
+	(void)udp_control_read(&mh, from);
 	return n;
 }
 
 /* --- sending ------------------------------------------------------------ */
-
-static void
-add_control(
-	struct msghdr *mh, int level, int type, const void *data, size_t len)
-{
-	const struct cmsghdr cm = {.cmsg_len = CMSG_LEN(len),
-		.cmsg_level = level,
-		.cmsg_type = type};
-	char *end = mh->msg_control;
-
-	end += mh->msg_controllen;
-	memcpy(end, &cm, sizeof(cm));
-	memcpy(end + CMSG_LEN(0), data, len);
-	mh->msg_controllen += CMSG_SPACE(len);
-}
-
-static void
-add_source(struct msghdr *mh, const struct addr *src)
-{
-	struct in6_pktinfo info6 = {0};
-	struct in_pktinfo info = {0};
-
-	if (src->ver == 4) {
-		memcpy(&info.ipi_spec_dst, src->b, addr_len(4));
-		add_control(mh, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-	} else if (src->ver == 6) {
-		memcpy(&info6.ipi6_addr, src->b, addr_len(6));
-		add_control(
-			mh, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
-	}
-}
-
-static void
-add_tos(struct msghdr *mh, uint8_t ver, uint8_t tos)
-{
-	int value = tos;
-
-	if (tos && ver == 4)
-		add_control(mh, IPPROTO_IP, IP_TOS, &value, sizeof(value));
-	else if (tos)
-		add_control(
-			mh, IPPROTO_IPV6, IPV6_TCLASS, &value, sizeof(value));
-}
 
 static int
 send_message(int fd, const struct msghdr *mh)
@@ -286,18 +273,11 @@ send_message(int fd, const struct msghdr *mh)
 	return n < 0 ? -errno : 0;
 }
 
-/* The kernels' words for a source that is not (any more) ours. */
-static bool
-is_no_source(int err)
-{
-	return err == -EINVAL || err == -EADDRNOTAVAIL || err == -ENETUNREACH;
-}
-
 int
 udp_send(int fd, const uint8_t *pkt, size_t len, const struct udp_to *to)
 {
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)pkt, .iov_len = len};
-	union control control = {0};
+	union udp_control control = {0};
 	struct sockaddr_storage ss;
 	struct msghdr mh = {
 		.msg_name = &ss,
@@ -309,13 +289,13 @@ udp_send(int fd, const uint8_t *pkt, size_t len, const struct udp_to *to)
 	int err;
 
 	addr_to_sockaddr(&to->addr, to->port, &ss, &mh.msg_namelen);
-	add_tos(&mh, to->addr.ver, to->tos);
+	udp_control_add_tos(&mh, to->addr.ver, to->tos);
 	plain = mh.msg_controllen;
-	add_source(&mh, &to->src);
+	udp_control_add_source(&mh, &to->src);
 	err = send_message(fd, &mh);
-	if (to->src.ver && is_no_source(err))
+	if (to->src.ver && udp_is_no_source(err))
 		err = send_message(fd, &mh);
-	if (to->src.ver && is_no_source(err)) {
+	if (to->src.ver && udp_is_no_source(err)) {
 		mh.msg_controllen = plain;
 		err = send_message(fd, &mh);
 	}

@@ -7,6 +7,8 @@
 #ifndef GWD_UDP_H
 #define GWD_UDP_H
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "libipref/addr.h"
@@ -35,6 +37,14 @@ struct udp_to {
 	uint8_t tos;
 };
 
+/* Room for all that goes with a datagram beside its bytes: addresses, DSCP and
+ * ECN, the size to which it is cut. */
+union udp_control {
+	char buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+		 2 * CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
 /* The tunnel socket, bound, non-blocking, never fragmenting by itself (path-MTU
  * discovery in probe mode). *fd is the caller's. 0 or -errno, logged. */
 int udp_open(const struct udp_config *cfg, int *fd) MUSTCHECK;
@@ -42,6 +52,11 @@ int udp_open(const struct udp_config *cfg, int *fd) MUSTCHECK;
  * checks that it is a UDP socket of bind's version and prepares it. 0 or
  * -errno, logged. fd stays the caller's. */
 int udp_adopt(const struct udp_config *cfg, int fd) MUSTCHECK;
+/* Another one at the address of `first`, which udp_open() or udp_adopt() gave,
+ * with the same settings: from then on each gets the datagrams of a part of the
+ * senders. 0; -EADDRINUSE, not logged: first is of another user and can't be
+ * shared, but goes on as it is; -errno, logged. */
+int udp_open_beside(const struct udp_config *cfg, int first, int *fd) MUSTCHECK;
 
 /* The next datagram: its length, and what else there is to it in *from; a
  * longer one than size is -EMSGSIZE, and lost. -EAGAIN: none waits; -errno. */
