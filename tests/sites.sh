@@ -125,8 +125,11 @@ site_start() {
 	site=$1
 	shift
 	for daemon in "$@"; do
+		site_options=
+		[ "$daemon" != gwd ] || site_options=$GWD_OPTIONS
+		# shellcheck disable=SC2086
 		start "$site-$daemon" in_ns "$site-gw" "$bin/$daemon" \
-			--config "$work/$site/ipref.conf"
+			$site_options --config "$work/$site/ipref.conf"
 	done
 }
 

@@ -24,6 +24,7 @@ top=$(cd "$(dirname "$0")" && while [ ! -e Makefile ] && [ "$PWD" != / ]; do cd 
 BUILD=${BUILD:-$top/build/gcc}
 case $BUILD in /*) ;; *) BUILD=$top/$BUILD ;; esac
 bin=$BUILD/bin
+GWD_OPTIONS=${GWD_OPTIONS-} # of every gwd, before the test's own: run-e2e --gwd
 work=$(mktemp -d "${TMPDIR:-/tmp}/ipref-e2e.XXXXXX") || exit 1
 chmod 755 "$work"
 ns_prefix=ipref$$

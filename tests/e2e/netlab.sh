@@ -20,7 +20,8 @@
 
 . "$(dirname "$0")/lib.sh"
 
-lab_nat='' lab_gwd_a='' lab_gwd_b='' # options of gwd, quoted as in a command
+# Options of gwd, quoted as in a command; after GWD_OPTIONS, so they win.
+lab_nat='' lab_gwd_a='' lab_gwd_b=''
 case $BUILD in
 *address* | *thread* | *memory*) sanitized=1 ;;
 *) sanitized='' ;;
@@ -219,7 +220,7 @@ mapperd() {
 
 gwd() {
 	eval "gwd_options=\$lab_gwd_$1"
-	eval "set -- $1 $gwd_options"
+	eval "set -- $1 $GWD_OPTIONS $gwd_options"
 	gwd_site=$1
 	shift
 	# shellcheck disable=SC2046
