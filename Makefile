@@ -171,20 +171,25 @@ $(BENCH)/slow_sync.so: $(BENCH)/slow_sync.o
 
 benches: $(BENCHES)
 
-# What the end-to-end tests send attacks with.
-FLOOD     = $(BUILD)/tests/e2e/flood
+# What the end-to-end tests send attacks with, and a kernel that refuses.
+E2E_TOOLS = $(addprefix $(BUILD)/tests/e2e/,flood refuse.so)
 
-$(FLOOD): $(FLOOD).o $(LIB)
+$(BUILD)/tests/e2e/flood: $(BUILD)/tests/e2e/flood.o $(LIB)
 	@$(if $(V),,echo "  LD      $@")
 	$(Q)$(call link,$(filter %.o,$^)) -Wl,-rpath,$(abspath $(BUILD)/lib)
 
-tests: $(TESTS) $(FLOOD)
+# Preloaded by programs with a sanitizer of their own.
+$(BUILD)/tests/e2e/refuse.%: SANFLAGS =
+$(BUILD)/tests/e2e/refuse.so: $(BUILD)/tests/e2e/refuse.o
+	$(Q)$(CC) -shared $(ALL_LDFLAGS) -o $@ $^ -ldl
+
+tests: $(TESTS) $(E2E_TOOLS)
 fuzzers: $(FUZZERS)
 
 check: all tests
 	$(Q)tests/run-unit $(BUILD)
 
-e2e: all $(FLOOD)
+e2e: all $(E2E_TOOLS)
 	$(Q)tests/run-e2e $(BUILD)
 
 fuzz:

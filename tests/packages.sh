@@ -9,7 +9,7 @@ build_packages="gcc make libc6-dev libevent-dev libconfig-dev libjansson-dev
 demo_packages="iproute2 iputils-ping nsd curl busybox bind9-dnsutils procps"
 test_packages="clang libclang-rt-14-dev libfuzzer-14-dev clang-format git
 	check libsubunit-dev python3 tshark knot-dnsutils ldnsutils sqlite3 mandoc
-	faketime nftables conntrack python3-scapy"
+	faketime nftables conntrack python3-scapy ethtool"
 
 # For the measurements in tests/bench/ only.
 bench_packages="python3 iperf3 ethtool iproute2 iputils-ping curl wireguard-tools

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the kernel's netem would do, where it has none: packets of the tunnel that
 the kernel routes into the TUN device relay0 come out again later, twice, in another
-order, or not at all. Other packets pass at once.
+order, changed, or not at all. Other packets pass at once.
 
-    lab_relay.py SEED [loss=P] [twice=P] [delay=MS] [late=P:MS]
+    lab_relay.py SEED [loss=P] [twice=P] [changed=P] [delay=MS] [late=P:MS]
 
 P in percent; late: that many wait up to so much longer, which is what disorders
-them. Ends at SIGTERM, saying what it did."""
+them. changed: another byte in the latter half of so many of those of more than 400
+bytes, under a checksum of UDP that is right. Ends at SIGTERM, saying what it did."""
 import fcntl
 import heapq
 import os
@@ -41,14 +42,16 @@ def of_tunnel(p):
 class Fate:
     def __init__(self, seed, args):
         self.random = random.Random(seed)
-        self.loss = self.twice = self.delay = self.late = self.longer = 0.0
+        self.loss = self.twice = self.changed = 0.0
+        self.delay = self.late = self.longer = 0.0
         for arg in args:
             name, value = arg.split("=")
             if name == "late":
                 self.late, self.longer = map(float, value.split(":"))
             else:
                 setattr(self, name, float(value))
-        self.counts = dict.fromkeys(("passed", "lost", "twice", "late"), 0)
+        self.counts = dict.fromkeys(("passed", "lost", "twice", "late",
+                                     "changed"), 0)
 
     def happens(self, percent):
         return self.random.random() * 100 < percent
@@ -69,6 +72,28 @@ class Fate:
             yield wait
 
 
+    def change(self, p):
+        if len(p) <= 400 or not self.happens(self.changed):
+            return p
+        self.counts["changed"] += 1
+        p = bytearray(p)
+        p[self.random.randrange(len(p) // 2, len(p))] ^= 0x55
+        at, addrs = ((p[0] & 15) * 4, p[12:20]) if p[0] >> 4 == 4 else \
+            (40, p[8:40])
+        p[at + 6:at + 8] = bytes(2)
+        pseudo = addrs + struct.pack("!HH", len(p) - at, UDP)
+        struct.pack_into("!H", p, at + 6, checksum(pseudo + p[at:]) or 0xFFFF)
+        return bytes(p)
+
+
+def checksum(data):
+    data += bytes(len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
 def run(fd, fate):
     queue, n = [], 0
     while True:
@@ -80,7 +105,9 @@ def run(fd, fate):
             continue
         p = os.read(fd, 65535)
         now = time.monotonic()
-        for wait in fate.waits() if of_tunnel(p) else (0.0,):
+        ours = of_tunnel(p)
+        p = fate.change(p) if ours else p
+        for wait in fate.waits() if ours else (0.0,):
             n += 1
             heapq.heappush(queue, (now + wait / 1000, n, p))
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """TCP for the end-to-end tests, over IPv4 and IPv6.
 
-    serve VER PORT                      forever
+    serve VER PORT [WINDOW]             forever; WINDOW: bytes on their way at most,
+                                        to each end of a connection
     both ADDR PORT BYTES [RATE [S]]     BYTES to the server, then as many from it,
                                         each with a checksum; RATE: at most so many
                                         bytes per second; S: no longer than so many
                                         seconds without progress (default 15)
+    many ADDR PORT N BYTES WINDOW       the same by N connections at once
     syns VER PORT                       tells the segment size of each SYN"""
 import hashlib
 import os
@@ -71,8 +73,15 @@ def serve_one(s, peer):
     s.close()
 
 
-def serve(ver, port):
+def limit(s, window):
+    """Before it connects. Half of a receive buffer is for bytes."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(window))
+
+
+def serve(ver, port, window=0):
     listener = socket.socket(family(ver), socket.SOCK_STREAM)
+    if window:
+        limit(listener, window)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("", int(port)))
     listener.listen(64)
@@ -82,9 +91,18 @@ def serve(ver, port):
         threading.Thread(target=serve_one, args=(s, peer), daemon=True).start()
 
 
-def both(addr, port, n, rate=0, patience=15):
+def connect(addr, port, patience, window=0):
+    s = socket.socket(family(6 if ":" in addr else 4), socket.SOCK_STREAM)
+    s.settimeout(int(patience))
+    if window:
+        limit(s, window)
+    s.connect((addr, int(port)))
+    return s
+
+
+def both(addr, port, n, rate=0, patience=15, window=0):
     n, rate = int(n), int(rate)
-    s = socket.create_connection((addr, int(port)), timeout=int(patience))
+    s = connect(addr, port, patience, window)
     if rate:
         s.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, rate)
     print("connected", flush=True)
@@ -96,6 +114,23 @@ def both(addr, port, n, rate=0, patience=15):
         sys.exit("what arrived had been changed")
     s.shutdown(socket.SHUT_WR)
     print("complete")
+
+
+def many(addr, port, connections, n, window):
+    failures = []
+
+    def one():
+        try:
+            both(addr, port, n, window=window)
+        except (OSError, EOFError, SystemExit) as e:
+            failures.append(str(e))
+
+    threads = [threading.Thread(target=one) for _ in range(int(connections))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    sys.exit("\n".join(failures) or None)
 
 
 def segment_size(options):
@@ -121,4 +156,4 @@ def syns(ver, port):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (serve, both, syns)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (serve, both, many, syns)}[sys.argv[1]](*sys.argv[2:])

@@ -20,8 +20,9 @@
 
 . "$(dirname "$0")/lib.sh"
 
-# Options of gwd, quoted as in a command; after GWD_OPTIONS, so they win.
-lab_nat='' lab_gwd_a='' lab_gwd_b=''
+# Quoted as in a command: options of gwd, after GWD_OPTIONS, so they win; and
+# what runs it, such as env or setpriv.
+lab_nat='' lab_gwd_a='' lab_gwd_b='' lab_before_a='' lab_before_b=''
 case $BUILD in
 *address* | *thread* | *memory*) sanitized=1 ;;
 *) sanitized='' ;;
@@ -219,16 +220,14 @@ mapperd() {
 }
 
 gwd() {
-	eval "gwd_options=\$lab_gwd_$1"
-	eval "set -- $1 $GWD_OPTIONS $gwd_options"
 	gwd_site=$1
-	shift
-	# shellcheck disable=SC2046
-	start "$gwd_site-gwd" in_ns "$gwd_site-gw" "$bin/gwd" \
-		$(site_addresses "$gwd_site") \
+	eval "gwd_before=\$lab_before_$1 gwd_options=\$lab_gwd_$1"
+	eval "set -- $gwd_before '$bin/gwd' $(site_addresses "$1") \
+		$GWD_OPTIONS $gwd_options"
+	start "$gwd_site-gwd" in_ns "$gwd_site-gw" "$@" \
 		-encode-net "$(site_encode "$gwd_site")" \
 		-control-dir "$work/$gwd_site" \
-		-mapper-socket "$work/$gwd_site/mapper.sock" "$@"
+		-mapper-socket "$work/$gwd_site/mapper.sock"
 }
 
 following() { ctl "$work/$1/gwd.ctl" /status | grep -q '"state": *"following"'; }
@@ -314,7 +313,7 @@ relay() {
 		done
 	done
 }
-# relay_end: they pass as before; says what was done.
+# relay_end: they pass as before; says what was done, also in $work/relay.said.
 relay_end() {
 	for relay_ver in 4 6; do
 		for relay_side in a b; do
@@ -323,8 +322,9 @@ relay_end() {
 		done
 	done
 	stop relay
-	tail -n 1 "$work/relay.log" | sed 's/^/# relay: /'
+	tail -n 1 "$work/relay.log" >"$work/relay.said"
 	rm "$work/relay.log"
+	sed 's/^/# relay: /' "$work/relay.said"
 }
 
 # forged SITE: from outside, to its host under its gateway's own address, as that
