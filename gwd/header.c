@@ -31,6 +31,21 @@ get_fragment(struct rbuf *r, struct header *h, bool *reserved)
 		*reserved = true;
 }
 
+size_t
+header_peek(const uint8_t *pkt, size_t len)
+{
+	size_t addr, ref, size;
+
+	if (len < HEADER_MIN || (pkt[0] & 0xf0) != HEADER_IPREF ||
+		pkt[1] & 0x0f)
+		return 0;
+	addr = addr_len(pkt[1] >> 4);
+	ref = ref_lens[pkt[0] >> 2 & 3];
+	size = HEADER_PLAIN + (pkt[0] & HEADER_I ? HEADER_FRAG : 0u) +
+	       2 * (addr + ref);
+	return addr && ref && size <= len ? size : 0;
+}
+
 enum drop
 header_decode(struct header *h, size_t *size, const uint8_t *pkt, size_t len)
 {

@@ -30,6 +30,9 @@ struct header {
 	struct ref src_ref, dst_ref;
 };
 
+/* The length of the header that pkt begins with, by its first two bytes alone;
+ * 0: by these header_decode() does not take it, or it is cut. */
+size_t header_peek(const uint8_t *pkt, size_t len) MUSTCHECK;
 /* Reads the header of pkt; *size receives its length. Whether contexts make
  * sense, and what follows the header, is the caller's to check. On a reason
  * other than DROP_NONE neither *h nor *size means anything. */

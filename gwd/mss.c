@@ -21,14 +21,17 @@ enum option {
 size_t
 mss_syn(const uint8_t *tunnel, size_t len)
 {
-	struct header h;
+	static const uint8_t whole[4]; /* no offset, no more */
 	size_t size;
 
-	if (len < HEADER_MIN || tunnel[3] != TCP ||
-		header_decode(&h, &size, tunnel, len))
+	if (len < HEADER_MIN || tunnel[3] != TCP)
 		return 0;
-	if (h.off || h.mf || len - size < TCP_HEADER ||
+	size = header_peek(tunnel, len);
+	if (!size || len - size < TCP_HEADER ||
 		!(tunnel[size + FLAGS_AT] & SYN))
+		return 0;
+	if (tunnel[0] & HEADER_I &&
+		memcmp(tunnel + HEADER_PLAIN, whole, sizeof(whole)))
 		return 0;
 	return size;
 }
@@ -100,4 +103,17 @@ mss_clamp(enum l4_end to, uint8_t *tcp, size_t len, uint16_t mss)
 		changed = true;
 	}
 	return changed;
+}
+
+bool
+mss_fit(const struct gw_settings *set, uint32_t path_mtu, uint32_t local_mtu,
+	const uint8_t *tunnel, size_t len, enum l4_end to,
+	const struct packet_out *out)
+{
+	size_t header = mss_syn(tunnel, len), tcp_len = len - header;
+
+	if (!header || out->len < tcp_len)
+		return false;
+	return mss_clamp(to, out->p + (out->len - tcp_len), tcp_len,
+		mss_of(set, header, path_mtu, local_mtu));
 }

@@ -11,7 +11,7 @@
 #include "gwd/l4.h"
 
 /* Where TCP begins in an IPREF packet that is a whole SYN: also the length of
- * its header. 0: it is none. */
+ * its header. 0: it is none. Cheap: to be asked about every packet. */
 size_t mss_syn(const uint8_t *tunnel, size_t len);
 
 /* The largest segment, either way, between hosts whose packets have IPREF
@@ -24,5 +24,13 @@ uint16_t mss_of(const struct gw_settings *set, size_t header, uint32_t path_mtu,
  * and adjusts the checksum. False: nothing was changed: there is no such
  * option, it is not larger, or the options make no sense. */
 bool mss_clamp(enum l4_end to, uint8_t *tcp, size_t len, uint16_t mss);
+
+/* All of it for a packet on its way `to`: tunnel[0..len) is the IPREF packet,
+ * out its other form or itself, the same TCP segment at their ends. path_mtu:
+ * of the path to the peer. False: nothing was changed, also when it is no SYN.
+ */
+bool mss_fit(const struct gw_settings *set, uint32_t path_mtu,
+	uint32_t local_mtu, const uint8_t *tunnel, size_t len, enum l4_end to,
+	const struct packet_out *out);
 
 #endif

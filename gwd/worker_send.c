@@ -198,21 +198,15 @@ send_ident(struct worker *w)
 	return w->ident[--w->n_idents];
 }
 
-/* tunnel is the IPREF packet, out its other form or itself: the same TCP
- * segment at their ends. */
+/* tunnel is the IPREF packet, out its other form or itself. */
 static void
 clamp_mss(struct worker *w, const struct addr *peer, const uint8_t *tunnel,
 	size_t len, enum l4_end to, const struct packet_out *out)
 {
-	size_t header = *w->cfg.clamp_mss ? mss_syn(tunnel, len) : 0;
-	size_t tcp_len = len - header;
-	uint16_t mss;
-
-	if (!header)
+	if (!*w->cfg.clamp_mss || !mss_syn(tunnel, len))
 		return;
-	mss = mss_of(
-		w->cfg.set, header, send_path_mtu(w, peer), w->cfg.local_mtu);
-	if (mss_clamp(to, out->p + (out->len - tcp_len), tcp_len, mss))
+	if (mss_fit(w->cfg.set, send_path_mtu(w, peer), w->cfg.local_mtu,
+		    tunnel, len, to, out))
 		w->counters.mss_clamped++;
 }
 

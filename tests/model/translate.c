@@ -143,11 +143,9 @@ static void
 clamp(const struct site *s, const struct mtus *mtus, const uint8_t *tunnel,
 	size_t len, enum l4_end end, struct packet_out *out)
 {
-	size_t header = mss_syn(tunnel, len), tcp = len - header;
-
-	if (header && mtus->path && mtus->local)
-		mss_clamp(end, out->p + (out->len - tcp), tcp,
-			mss_of(&s->set, header, mtus->path, mtus->local));
+	if (mtus->path && mtus->local)
+		(void)mss_fit(&s->set, mtus->path, mtus->local, tunnel, len,
+			end, out);
 }
 
 static void

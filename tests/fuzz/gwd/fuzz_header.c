@@ -13,9 +13,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct header h, again;
 	size_t len, len_again;
 	struct wbuf w;
+	enum drop drop = header_decode(&h, &len, data, size);
 
-	if (header_decode(&h, &len, data, size))
+	if (!drop != !!header_peek(data, size) && drop != DROP_TUNNEL_RESERVED)
+		abort();
+	if (drop)
 		return 0;
+	if (header_peek(data, size) != len)
+		abort();
 	wbuf_init(&w, out, sizeof(out));
 	header_encode(&w, &h);
 	if (!wbuf_ok(&w) || w.len > len || w.len != header_size(&h))

@@ -117,6 +117,7 @@ START_TEST(test_rows)
 		ck_assert_int_eq(
 			header_decode(&h, &size, wire, len + 5), DROP_NONE);
 		ck_assert_uint_eq(size, len);
+		ck_assert_uint_eq(header_peek(wire, len), len);
 		check_equal(&h, &want);
 		ck_assert_uint_eq(header_size(&want), len);
 		wbuf_init(&w, out, sizeof(out));
@@ -148,6 +149,7 @@ START_TEST(test_cut)
 			memcpy(p, wire, cut);
 			ck_assert_int_eq(header_decode(&h, &size, p, cut),
 				DROP_TUNNEL_SHORT);
+			ck_assert_uint_eq(header_peek(p, cut), 0);
 			h = row_header(&rows[i]);
 			free(p);
 		}
@@ -188,6 +190,10 @@ START_TEST(test_refused)
 		wire[refused[i].at] = refused[i].value;
 		ck_assert_msg(header_decode(&h, &size, wire, sizeof(wire)) ==
 				      refused[i].drop,
+			"row %zu", i);
+		/* what I adds is not looked at */
+		ck_assert_msg(!header_peek(wire, sizeof(wire)) ==
+				      (refused[i].drop && refused[i].at < 4),
 			"row %zu", i);
 	}
 }

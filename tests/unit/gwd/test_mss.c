@@ -233,5 +233,41 @@ START_TEST(test_of)
 }
 END_TEST
 
+/* From the local form of a packet and from its IPREF form alike; what is no SYN
+ * stays as it is. */
+START_TEST(test_fit)
+{
+	static const uint8_t options[] = {2, 4, 0x05, 0xb4}; /* 1460 */
+	static const struct header like = {.proto = 6};
+	const struct gw_settings set = {.local_ver = 4, .tunnel_ver = 4};
+	uint8_t tcp[TCP_MAX], tunnel[2 * TCP_MAX], local[2 * TCP_MAX];
+	struct packet_out out = {.p = local};
+	size_t n, len, syn;
+
+	for (syn = 0; syn < 2; syn++) {
+		n = make_tcp(tcp, syn ? 0x02 : 0x10, options, sizeof(options));
+		len = make_tunnel(tunnel, sizeof(tunnel), &like, tcp, n);
+		memcpy(local + 20, tcp, n);
+		out.len = 20 + n;
+		ck_assert_int_eq(
+			mss_fit(&set, 1400, 1448, tunnel, len, L4_LOCAL, &out),
+			syn);
+		/* 1400 - 28 - 20 - 20 */
+		ck_assert_int_eq(local[42] << 8 | local[43], syn ? 1332 : 1460);
+		ck_assert(sum_is_right(local + 20, n));
+		ck_assert_mem_eq(tunnel + 20, tcp, n);
+		ck_assert(!mss_fit(
+			&set, 1400, 1448, tunnel, len, L4_LOCAL, &out));
+
+		out = (struct packet_out){.p = tunnel, .len = len};
+		ck_assert_int_eq(
+			mss_fit(&set, 1400, 1448, tunnel, len, L4_TUNNEL, &out),
+			syn);
+		ck_assert_mem_eq(tunnel + 20, local + 20, n);
+		out.p = local;
+	}
+}
+END_TEST
+
 RUN_TESTS("gwd mss", test_options, test_twice, test_cut, test_zero, test_syn,
-	test_of)
+	test_of, test_fit)
