@@ -157,7 +157,7 @@ $(BENCH)/echo_server: $(BENCH)/echo_server.o
 $(BENCH)/sqlite_rows: $(addprefix $(BENCH)/,sqlite_rows.o window.o keys.o)
 $(BENCH)/sqlite_rows: LIBS_bench = -lsqlite3
 $(BENCH)/path_load: $(addprefix $(BENCH)/,path_load.o path_net.o udp_stream.o \
-	cpu_watch.o round_trips.o connections.o)
+	cpu_watch.o cpu_sampler.o round_trips.o connections.o)
 $(BENCH)/path_load: LIBS_bench = -lpthread
 $(BENCH)/maps_lookup: $(BENCH)/maps_lookup.o $(BUILD)/gwd.a
 $(BENCH)/maps_lookup: LIBS_bench = $(LIBS_gwd)

@@ -12,8 +12,8 @@ test_packages="clang libclang-rt-14-dev libfuzzer-14-dev clang-format git
 	faketime nftables conntrack python3-scapy ethtool"
 
 # For the measurements in tests/bench/ only.
-bench_packages="python3 iperf3 ethtool iproute2 iputils-ping curl wireguard-tools
-	wireguard-go"
+bench_packages="python3 iperf3 ethtool iproute2 iputils-ping curl procps
+	wireguard-tools wireguard-go"
 
 # install_packages NAME...: those that are missing, by apt. A package that
 # starts a server must not do so on the machine that runs the tests.

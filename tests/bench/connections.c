@@ -37,6 +37,7 @@ serve(void *arg)
 	struct crowd *c = arg;
 	int fd;
 
+	path_pin(PATH_RECEIVER);
 	while (!atomic_load(&c->end)) {
 		fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
@@ -53,6 +54,7 @@ connect_often(void *arg)
 	int domain = c->path->addr.ver == 4 ? AF_INET : AF_INET6;
 	int fd, err = path_enter(c->path->from);
 
+	path_pin(PATH_SENDER);
 	while (!err && clock_ns() < c->end_ns) {
 		fd = socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0) {

@@ -1,104 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * A sampler's records are not read: each is a bare header, and the ring is long
- * enough for all, so that its head says how many there are. The samples are of
- * a clock that runs with the thread, and only those in user mode are recorded.
- */
 #include "cpu_watch.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#define PERIOD_NS  100000
-#define RING_PAGES 256 /* a power of two: 13 s of one thread in user mode */
-
-static size_t
-ring_size(void)
-{
-	return (RING_PAGES + 1) * (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static int
-sampler_start(struct cpu_sampler *s, int thread)
-{
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
-		.config = PERF_COUNT_SW_TASK_CLOCK,
-		.sample_period = PERIOD_NS,
-		.exclude_kernel = 1,
-		.exclude_hv = 1,
-	};
-
-	s->fd = (int)syscall(SYS_perf_event_open, &attr, thread, -1, -1,
-		PERF_FLAG_FD_CLOEXEC);
-	if (s->fd < 0)
-		return -errno;
-	s->ring = mmap(NULL, ring_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-		s->fd, 0);
-	if (s->ring == MAP_FAILED) {
-		close(s->fd);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-static uint64_t
-sampler_stop(struct cpu_sampler *s)
-{
-	struct perf_event_mmap_page *page = s->ring;
-	uint64_t n = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE) /
-		     sizeof(struct perf_event_header);
-
-	munmap(s->ring, ring_size());
-	close(s->fd);
-	return n * PERIOD_NS;
-}
-
-static uint64_t
-stop_samplers(struct cpu_watch *w)
-{
-	uint64_t ns = 0;
-
-	while (w->n)
-		ns += sampler_stop(&w->samplers[--w->n]);
-	return ns;
-}
-
-static int
-start_samplers(struct cpu_watch *w)
-{
-	const struct dirent *e;
-	char path[64];
-	int err = 0;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", w->pid);
-	d = opendir(path);
-	if (!d)
-		return -errno;
-	while (!err && (e = readdir(d))) {
-		if (e->d_name[0] == '.')
-			continue;
-		err = w->n == CPU_WATCH_THREADS
-			      ? -E2BIG
-			      : sampler_start(
-					&w->samplers[w->n], atoi(e->d_name));
-		if (!err)
-			w->n++;
-	}
-	closedir(d);
-	if (err)
-		stop_samplers(w);
-	return err;
-}
 
 static int
 read_ticks(int pid, uint64_t *user, uint64_t *all)
@@ -125,11 +29,11 @@ read_ticks(int pid, uint64_t *user, uint64_t *all)
 }
 
 static int
-read_clock(const struct cpu_watch *w, uint64_t *out)
+read_clock(clockid_t clock, uint64_t *out)
 {
 	struct timespec ts;
 
-	if (clock_gettime(w->clock, &ts))
+	if (clock_gettime(clock, &ts))
 		return -errno;
 	*out = (uint64_t)ts.tv_sec * UINT64_C(1000000000) +
 	       (uint64_t)ts.tv_nsec;
@@ -137,40 +41,76 @@ read_clock(const struct cpu_watch *w, uint64_t *out)
 }
 
 int
-cpu_watch_start(struct cpu_watch *w, int pid)
+cpu_watch_start(struct cpu_watch *w, const int *pids)
 {
-	int err = clock_getcpuclockid(pid, &w->clock);
+	int i, err = 0;
+
+	for (i = 0; !err && i < CPU_WATCH_PROCESSES; i++) {
+		w->of[i].pid = pids[i];
+		err = -clock_getcpuclockid(pids[i], &w->of[i].clock);
+		if (!err)
+			err = read_ticks(pids[i], &w->of[i].user_ticks,
+				&w->of[i].all_ticks);
+		if (!err)
+			err = read_clock(w->of[i].clock, &w->of[i].since_ns);
+	}
+	if (!err)
+		w->by_tick = cpu_sampler_start(&w->sampler) != 0;
+	return err;
+}
+
+/* Of all its time, the part in user mode by the ticks. */
+static int
+part_by_tick(const struct cpu_watch *w, int i, double *out)
+{
+	uint64_t user, all;
+	int err = read_ticks(w->of[i].pid, &user, &all);
 
 	if (err)
-		return -err;
-	w->pid = pid;
-	w->n = 0;
-	err = read_ticks(pid, &w->user_ticks, &w->all_ticks);
-	if (!err)
-		err = read_clock(w, &w->since_ns);
-	if (!err)
-		w->by_tick = start_samplers(w) != 0;
+		return err;
+	user -= w->of[i].user_ticks;
+	all -= w->of[i].all_ticks;
+	*out = all ? (double)user / (double)all : 0;
+	return 0;
+}
+
+static int
+part_by_sample(const struct cpu_watch *w, int i, double *out)
+{
+	struct cpu_samples n;
+	int err = cpu_sampler_of(&w->sampler, w->of[i].pid, &n);
+
+	if (err)
+		return err;
+	*out = n.user ? (double)n.user / (double)(n.user + n.kernel) : 0;
+	return 0;
+}
+
+static int
+stop_one(const struct cpu_watch *w, int i, uint64_t now, struct cpu_time *out)
+{
+	double ns = (double)(now - w->of[i].since_ns), part = 0;
+	int err = w->by_tick ? part_by_tick(w, i, &part)
+			     : part_by_sample(w, i, &part);
+
+	out->user_ns = ns * part;
+	out->system_ns = ns - out->user_ns;
 	return err;
 }
 
 int
 cpu_watch_stop(struct cpu_watch *w, struct cpu_time *out)
 {
-	uint64_t now = 0, user = 0, all = 0;
-	double sampled = (double)stop_samplers(w), ns;
-	int err = read_clock(w, &now);
+	uint64_t now[CPU_WATCH_PROCESSES];
+	int i, err = 0;
 
-	if (!err)
-		err = read_ticks(w->pid, &user, &all);
-	if (err)
-		return err;
-	ns = (double)(now - w->since_ns);
-	if (w->by_tick)
-		sampled = all == w->all_ticks
-				  ? 0
-				  : ns * (double)(user - w->user_ticks) /
-					    (double)(all - w->all_ticks);
-	out->user_ns = sampled < ns ? sampled : ns;
-	out->system_ns = ns - out->user_ns;
-	return 0;
+	if (!w->by_tick)
+		cpu_sampler_pause(&w->sampler);
+	for (i = 0; !err && i < CPU_WATCH_PROCESSES; i++)
+		err = read_clock(w->of[i].clock, &now[i]);
+	for (i = 0; !err && i < CPU_WATCH_PROCESSES; i++)
+		err = stop_one(w, i, now[i], &out[i]);
+	if (!w->by_tick)
+		cpu_sampler_free(&w->sampler);
+	return err;
 }

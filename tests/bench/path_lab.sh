@@ -108,15 +108,21 @@ way_gwd() {
 }
 
 # offloads MODE: of the four ends of the WAN's wires. "wire": each packet there is
-# as long as the MTU at most. "offl": superpackets cross them.
+# as long as the MTU at most, and the gateways merge what they receive, as they do
+# from a network card. "offl": superpackets cross the wires, nobody needs to.
 offloads() {
 	case $1 in
-	wire) gso=off gro=${WIRE_GRO:-off} ;;
-	offl) gso=on gro=${OFFL_GRO:-off} ;;
+	wire) gso=off gro=${WIRE_GRO:-on} ;;
+	offl) gso=on gro=off ;;
 	esac
 	for end in a-gw:wan wan:to-a wan:to-b b-gw:wan; do
+		case $end in
+		wan:*) end_gro=off ;;
+		*) end_gro=$gro ;;
+		esac
 		in_ns "${end%:*}" ethtool -K "${end#*:}" tso $gso gso $gso \
-			tx-udp-segmentation $gso gro "$gro" >/dev/null || return 1
+			tx-udp-segmentation $gso gro "$end_gro" >/dev/null ||
+			return 1
 	done
 }
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,14 @@
 #include <unistd.h>
 
 #define BUFFER (4 << 20)
+
+static cpu_set_t cpus;
+
+static void
+find_cpus(void)
+{
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+}
 
 int
 path_enter(const char *ns)
@@ -27,6 +36,26 @@ path_enter(const char *ns)
 	err = setns(fd, CLONE_NEWNET) ? -errno : 0;
 	close(fd);
 	return err;
+}
+
+/* The first and the second of the CPUs that the process may use, as it was
+ * started with them. */
+void
+path_pin(enum path_end end)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int cpu, left = (int)end;
+	cpu_set_t one;
+
+	pthread_once(&once, find_cpus);
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &cpus) && !left--)
+			break;
+	if (cpu == CPU_SETSIZE)
+		return;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
 }
 
 static int

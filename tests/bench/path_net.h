@@ -18,6 +18,13 @@ struct path {
 
 /* For a thread that makes many sockets: it stays there. */
 int path_enter(const char *ns) MUSTCHECK;
+/* The calling thread stays on one CPU: the senders' or the receivers', so that
+ * each run has them at the same places. Nothing when there is but one. */
+enum path_end {
+	PATH_SENDER,
+	PATH_RECEIVER
+};
+void path_pin(enum path_end end);
 /* A blocking socket whose calls give up after timeout_ms; the caller's. */
 int path_socket(const char *ns, uint8_t ver, int type, unsigned timeout_ms,
 	int *out) MUSTCHECK;

@@ -31,6 +31,7 @@ echo(void *arg)
 	uint8_t buf[SIZE];
 	ssize_t n;
 
+	path_pin(PATH_RECEIVER);
 	while (!atomic_load(&e->end)) {
 		len = sizeof(peer);
 		n = recvfrom(e->fd, buf, sizeof(buf), 0, to, &len);
@@ -108,6 +109,7 @@ round_trips(const struct path *path, unsigned n, struct round_trips *out)
 	if (!err)
 		err = -pthread_create(&thread, NULL, echo, &e);
 	if (!err) {
+		path_pin(PATH_SENDER);
 		prctl(PR_SET_TIMERSLACK, 1);
 		err = measure(fd, n, out);
 		atomic_store(&e.end, true);

@@ -31,6 +31,7 @@ receive(void *arg)
 	unsigned run, mine;
 	int i, n;
 
+	path_pin(PATH_RECEIVER);
 	for (i = 0; i < BATCH; i++) {
 		iov[i] = (struct iovec){bytes[i], sizeof(bytes[i])};
 		msgs[i].msg_hdr.msg_iov = &iov[i];
@@ -93,6 +94,7 @@ udp_stream_start(struct udp_stream *s)
 	atomic_init(&s->run, 0);
 	atomic_init(&s->got, 0);
 	atomic_init(&s->got_ns, 0);
+	path_pin(PATH_SENDER);
 	/* What is due is sent then, not some 50 us later. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	err = -pthread_create(&s->receiver, NULL, receive, s);
