@@ -51,15 +51,25 @@ counters_last_minute(const struct counters *c, enum drop drop, uint64_t now_ms)
 }
 
 void
+counters_add(struct counters *c, enum drop drop, enum way way, uint64_t n,
+	uint64_t now_ms)
+{
+	if (!n)
+		return;
+	c->drops[drop] += n;
+	c->lately[drop] = per_minute_at(&c->lately[drop], now_ms / MINUTE_MS);
+	c->lately[drop].now += n;
+	c->last[drop] = (struct offender){.at_ms = now_ms, .way = way};
+}
+
+void
 counters_drop(struct counters *c, enum drop drop, enum way way,
 	const struct packet_in *in, uint64_t now_ms)
 {
 	struct offender *o = &c->last[drop];
 
-	c->drops[drop]++;
-	c->lately[drop] = per_minute_at(&c->lately[drop], now_ms / MINUTE_MS);
-	c->lately[drop].now++;
-	*o = (struct offender){.at_ms = now_ms, .way = way, .len = in->len};
+	counters_add(c, drop, way, 1, now_ms);
+	o->len = in->len;
 	if (way == WAY_IN)
 		o->src = in->from;
 	else

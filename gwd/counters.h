@@ -12,9 +12,10 @@
 struct offender {
 	uint64_t at_ms; /* 0: there was none */
 	enum way way;
-	struct addr src, dst; /* WAY_OUT: of the packet; version 0: unreadable.
-			       * WAY_IN: src is the datagram's sender */
-	size_t len;
+	struct addr src, dst; /* WAY_OUT: of the packet. WAY_IN: src is the
+			       * datagram's sender. Version 0: unreadable, or
+			       * not told */
+	size_t len;	      /* 0: not told */
 };
 
 /* How often in the last minute, by minutes of the clock that now_ms is of. */
@@ -40,6 +41,9 @@ struct counters {
 /* Counts a packet dropped for this reason and remembers it. */
 void counters_drop(struct counters *c, enum drop drop, enum way way,
 	const struct packet_in *in, uint64_t now_ms);
+/* Counts n packets dropped for this reason, of which nothing else is known. */
+void counters_add(struct counters *c, enum drop drop, enum way way, uint64_t n,
+	uint64_t now_ms);
 /* About how many were dropped for this reason in the last 60 seconds. */
 uint64_t counters_last_minute(
 	const struct counters *c, enum drop drop, uint64_t now_ms);

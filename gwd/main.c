@@ -300,6 +300,7 @@ start_worker(struct daemon *d)
 		.base = d->base,
 		.tun_fd = g->tun_fd,
 		.udp_fd = g->udp_fd,
+		.read_them = true,
 		.raw_fd = g->raw_fd,
 		.set = &g->set,
 		.maps = g->maps,
@@ -441,6 +442,7 @@ reload(struct daemon *d)
 	peers_set_default_port(g->peers, settings_port(g->conf.remote_port));
 	limit_set(g->limit, &all, &host);
 	reload_peers(g);
+	worker_reloaded(g->worker);
 	feed_set_keep(g->feed, g->conf.keep_s * 1000);
 }
 

@@ -11,10 +11,12 @@
  *
  * Packets are never held up for it: what a reader has not taken is kept up to a
  * bound, the rest is left out and counted. While nobody asks, a packet costs
- * the look at tracer_on(). For the loop's thread.
+ * the look at tracer_on(). For the loop's thread, but for tracer_on().
  */
 #ifndef GWD_TRACER_H
 #define GWD_TRACER_H
+
+#include <stdatomic.h>
 
 #include "gwd/trace.h"
 
@@ -27,7 +29,7 @@ struct event_base;
 struct maps;
 
 struct tracer {
-	size_t n_readers;
+	atomic_size_t n_readers;    /* other threads look at it, too */
 	struct tracer_state *state; /* private */
 };
 
@@ -43,7 +45,7 @@ void tracer_start(struct tracer *t, struct ctl *c);
 static inline bool
 tracer_on(const struct tracer *t)
 {
-	return t && t->n_readers;
+	return t && atomic_load_explicit(&t->n_readers, memory_order_relaxed);
 }
 
 void tracer_packet(struct tracer *t, const struct trace_input *in);

@@ -30,6 +30,15 @@ udp_errors_any(int fd)
 	return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
 }
 
+void
+udp_errors_clear(int fd)
+{
+	socklen_t len = sizeof(int);
+	int error;
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+}
+
 /* The kernel's struct, with the address of who says it behind. */
 static bool
 read_message(const struct cmsghdr *c, struct udp_error *e)

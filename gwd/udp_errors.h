@@ -28,6 +28,8 @@ struct udp_error {
 int udp_errors_set(int fd, uint8_t ver, bool on) MUSTCHECK;
 /* Whether there is one, or was until a moment ago. */
 bool udp_errors_any(int fd);
+/* Takes the error with which the next send or receive would fail, if any. */
+void udp_errors_clear(int fd);
 /* The next message; what is none of the above's kind is skipped over, within a
  * bound. 0, -EAGAIN (there is none), or -errno. */
 int udp_errors_next(int fd, struct udp_error *e) MUSTCHECK;

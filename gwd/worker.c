@@ -3,9 +3,6 @@
  * A job is one packet on its way; each ends in exactly one of: passed on,
  * waiting for the mapper, or one drop counted. An ICMP error of ours that goes
  * with a drop is counted by itself.
- *
- * At most BATCH packets are taken from one descriptor before the loop looks at
- * the others.
  */
 #include "gwd/worker_impl.h"
 
@@ -19,11 +16,8 @@
 #include "gwd/maps.h"
 #include "gwd/probe.h"
 #include "gwd/tracer.h"
-#include "gwd/tun.h"
 #include "gwd/udp.h"
 #include "libipref/log.h"
-
-#define BATCH 64
 
 static const char *const way_names[] = {[WAY_OUT] = "out", [WAY_IN] = "in"};
 
@@ -96,6 +90,13 @@ job_pass(struct worker *w, const struct job *j, const struct packet_out *out)
 }
 
 void
+way_changed(struct worker *w, const struct addr *peer)
+{
+	if (w->cfg.changed)
+		w->cfg.changed(peer, w->cfg.arg);
+}
+
+void
 job_waits(struct worker *w, const struct job *j)
 {
 	w->counters.waited++;
@@ -158,6 +159,14 @@ ends_here(const struct worker *w, const struct job *j)
 	       probe_is_answer(w->cfg.set, w->cfg.probe, j->in.p, j->in.len);
 }
 
+static void
+note_sender(struct worker *w, const struct udp_from *from, size_t len)
+{
+	if (w->cfg.before_heard)
+		w->cfg.before_heard(&from->from.addr, w->cfg.arg);
+	peers_heard(w->cfg.peers, &from->from, &from->to, len, w->now_ms);
+}
+
 /* from NULL: a packet that waited; its sender was noted when it came. */
 static void
 run_in(struct worker *w, struct job *j, const struct udp_from *from)
@@ -167,8 +176,7 @@ run_in(struct worker *w, struct job *j, const struct udp_from *from)
 	j->in.number = w->number++;
 	decap(w->cfg.set, w->cfg.maps, &j->in, &out);
 	if (out.peer_ok && from)
-		peers_heard(w->cfg.peers, &from->from, &from->to, j->in.len,
-			w->now_ms);
+		note_sender(w, from, j->in.len);
 	if (out.peer_ok && ends_here(w, j)) {
 		peers_alive(w->cfg.peers, &j->in.from, w->now_ms);
 		job_pass(w, j, &out);
@@ -177,6 +185,8 @@ run_in(struct worker *w, struct job *j, const struct udp_from *from)
 	} else {
 		send_host(w, j, &out);
 	}
+	if (out.peer_ok)
+		way_changed(w, &j->in.from);
 	if (!out.drop && out.whole)
 		hold_last(w, j, &out);
 }
@@ -200,14 +210,22 @@ job_of(const struct waiting *p)
 	};
 }
 
-/* Of len bytes, in w->in. */
-static void
-run_datagram(struct worker *w, size_t len, const struct udp_from *from)
+void
+job_out(struct worker *w, const uint8_t *pkt, size_t len)
+{
+	struct job j = {.way = WAY_OUT, .in = {.p = pkt, .len = len}};
+
+	run_out(w, &j);
+}
+
+void
+job_datagram(struct worker *w, const uint8_t *pkt, size_t len,
+	const struct udp_from *from)
 {
 	const struct addr *peer = &from->from.addr;
 	struct job j = {
 		.way = WAY_IN,
-		.in = {.p = w->in, .len = len, .from = *peer},
+		.in = {.p = pkt, .len = len, .from = *peer},
 		.port = from->from.port,
 	};
 
@@ -231,7 +249,7 @@ worker_again(struct worker *w, const struct waiting *p)
 {
 	struct job j = job_of(p);
 
-	w->now_ms = now_ms();
+	worker_begin(w);
 	job_again(w, &j);
 }
 
@@ -240,73 +258,54 @@ worker_drop(struct worker *w, const struct waiting *p, enum drop drop)
 {
 	const struct job j = job_of(p);
 
-	w->now_ms = now_ms();
+	worker_begin(w);
 	job_drop(w, &j, drop);
 }
 
-/* --- reading ------------------------------------------------------------ */
-
-static void
-on_tun(evutil_socket_t fd, short what, void *arg)
-{
-	struct worker *w = arg;
-	ssize_t n;
-	int i;
-
-	(void)what;
-	w->now_ms = now_ms();
-	errors_tick(w);
-	for (i = 0; i < BATCH; i++) {
-		struct job j = {.way = WAY_OUT};
-
-		n = tun_read(fd, w->in, sizeof(w->in));
-		if (n < 0)
-			break;
-		j.in.p = w->in;
-		j.in.len = (size_t)n;
-		run_out(w, &j);
-	}
-	if (i == BATCH || n == -EAGAIN || n == -EMSGSIZE)
-		return;
-	/* A device that was deleted says so for ever. */
-	log_err_errno((int)-n, "tun: can't be read");
-	(void)event_del(w->tun);
-	w->cfg.failed(w->cfg.arg);
-}
-
-/* An error is that of a datagram which we sent; the socket also wakes us for
- * such a one without an error. True: nothing more is to be read now. */
-static bool
-no_datagram(struct worker *w, ssize_t err, int i)
-{
-	if (err == -EAGAIN)
-		return i || !errors_take(w);
-	(void)errors_take(w);
-	return false;
-}
-
-static void
-on_udp(evutil_socket_t fd, short what, void *arg)
-{
-	struct worker *w = arg;
-	struct udp_from from;
-	ssize_t n;
-	int i;
-
-	(void)what;
-	w->now_ms = now_ms();
-	errors_tick(w);
-	for (i = 0; i < BATCH; i++) {
-		n = udp_recv(fd, w->in, sizeof(w->in), &from);
-		if (n < 0 && no_datagram(w, n, i))
-			return;
-		if (n < 0)
-			continue;
-		run_datagram(w, (size_t)n, &from);
-	}
-}
-
 /* --- life --------------------------------------------------------------- */
+
+void
+worker_begin(struct worker *w)
+{
+	w->now_ms = now_ms();
+	errors_tick(w);
+}
+
+bool
+worker_wants_all(const struct worker *w)
+{
+	return atomic_load_explicit(&w->verbose, memory_order_relaxed) ||
+	       tracer_on(w->cfg.tracer);
+}
+
+void
+worker_reloaded(struct worker *w)
+{
+	atomic_store_explicit(&w->verbose,
+		*w->cfg.trace || log_wants(LOG_LEVEL_DEBUG),
+		memory_order_relaxed);
+}
+
+/* The log's level may change, too. */
+static void
+on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	worker_begin(w);
+	worker_reloaded(w);
+}
+
+static int
+start_second(struct worker *w)
+{
+	static const struct timeval second = {.tv_sec = 1};
+
+	w->second = event_new(w->cfg.base, -1, EV_PERSIST, on_second, w);
+	return w->second ? event_add(w->second, &second) : -ENOMEM;
+}
 
 struct worker *
 worker_new(const struct worker_config *cfg)
@@ -316,16 +315,12 @@ worker_new(const struct worker_config *cfg)
 	if (!w)
 		return NULL;
 	w->cfg = *cfg;
+	w->errors_fd = -1;
 	w->number = send_ident(w);
 	recent_init(&w->recent, (uint64_t)send_ident(w) << 32 | send_ident(w));
-	w->now_ms = now_ms();
-	errors_tick(w);
-	w->tun = event_new(
-		cfg->base, cfg->tun_fd, EV_READ | EV_PERSIST, on_tun, w);
-	w->udp = event_new(
-		cfg->base, cfg->udp_fd, EV_READ | EV_PERSIST, on_udp, w);
-	if (hold_init(w) || !w->tun || !w->udp || event_add(w->tun, NULL) ||
-		event_add(w->udp, NULL)) {
+	worker_reloaded(w);
+	if (errors_init(w) || hold_init(w) || start_second(w) ||
+		handed_init(w)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -337,16 +332,22 @@ worker_free(struct worker *w)
 {
 	if (!w)
 		return;
+	handed_fini(w);
+	if (w->second)
+		event_free(w->second);
 	hold_fini(w);
-	if (w->tun)
-		event_free(w->tun);
-	if (w->udp)
-		event_free(w->udp);
+	errors_fini(w);
 	free(w);
 }
 
 const struct counters *
 worker_counters(const struct worker *w)
+{
+	return &w->counters;
+}
+
+struct counters *
+worker_tally(struct worker *w)
 {
 	return &w->counters;
 }

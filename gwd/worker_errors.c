@@ -7,13 +7,17 @@
  * here touches its buffers.
  */
 #include <errno.h>
+#include <event2/event.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "gwd/lost.h"
 #include "gwd/udp_errors.h"
 #include "gwd/worker_impl.h"
 
-#define ERRORS_MAX	  64   /* read at a time */
+#define ERRORS_MAX	  64   /* read at a time, of a socket */
+#define SOCKETS_MAX	  16   /* looked at, at a time */
 #define ERRORS_PER_SECOND 1000 /* read; with more the queue is switched off */
 
 /* What is believed at least when a message does not quote a packet that we can
@@ -57,13 +61,18 @@ too_big(struct worker *w, const struct udp_error *e)
 			ours ? "the kernel" : addr_format(&e->from, from));
 	if (proved)
 		tell_host(w, e);
+	way_changed(w, &e->to);
 }
 
 static void
 switch_errors(struct worker *w, bool on)
 {
-	int err = udp_errors_set(w->cfg.udp_fd, w->cfg.set->tunnel_ver, on);
+	int err = 0;
+	size_t i;
 
+	for (i = 0; !err && i < w->n_error_fds; i++)
+		err = udp_errors_set(
+			w->error_fds[i], w->cfg.set->tunnel_ver, on);
 	if (err)
 		log_limited(&w->limit, LOG_LEVEL_WARN,
 			"tunnel socket: its error queue can't be switched %s: "
@@ -100,14 +109,14 @@ errors_tick(struct worker *w)
 		switch_errors(w, true);
 }
 
-size_t
-errors_take(struct worker *w)
+static size_t
+take_from(struct worker *w, int fd)
 {
 	struct udp_error *e = &w->error;
 	size_t n;
 
 	for (n = 0; n < ERRORS_MAX; n++) {
-		if (udp_errors_next(w->cfg.udp_fd, e) || is_storm(w))
+		if (udp_errors_next(fd, e) || is_storm(w))
 			break;
 		if (e->error == EMSGSIZE) {
 			w->counters.told_too_big++;
@@ -118,4 +127,77 @@ errors_take(struct worker *w)
 		}
 	}
 	return n;
+}
+
+size_t
+errors_take(struct worker *w)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < w->n_error_fds; i++)
+		n += take_from(w, w->error_fds[i]);
+	return n;
+}
+
+static void
+on_errors(evutil_socket_t fd, short what, void *arg)
+{
+	struct epoll_event found[SOCKETS_MAX];
+	struct worker *w = arg;
+	int i, n = epoll_wait(fd, found, SOCKETS_MAX, 0);
+
+	(void)what;
+	worker_begin(w);
+	for (i = 0; i < n; i++) {
+		(void)take_from(w, found[i].data.fd);
+		/* Also without a message there may be an error left. */
+		udp_errors_clear(found[i].data.fd);
+	}
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+/* Wakes for errors only: what arrives there is for those who read it. */
+static int
+watch_errors(struct worker *w)
+{
+	struct epoll_event ev = {0};
+	size_t i;
+
+	w->errors_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (w->errors_fd < 0)
+		return -errno;
+	for (i = 0; i < w->n_error_fds; i++) {
+		ev.data.fd = w->error_fds[i];
+		if (epoll_ctl(w->errors_fd, EPOLL_CTL_ADD, ev.data.fd, &ev))
+			return -errno;
+	}
+	return 0;
+}
+
+int
+errors_init(struct worker *w)
+{
+	int err;
+
+	w->error_fds = w->cfg.n_udp_fds ? w->cfg.udp_fds : &w->cfg.udp_fd;
+	w->n_error_fds = w->cfg.n_udp_fds ? w->cfg.n_udp_fds : 1;
+	err = watch_errors(w);
+	if (err)
+		return err;
+	w->errors = event_new(
+		w->cfg.base, w->errors_fd, EV_READ | EV_PERSIST, on_errors, w);
+	if (!w->errors || event_add(w->errors, NULL))
+		return -ENOMEM;
+	worker_begin(w);
+	return 0;
+}
+
+void
+errors_fini(struct worker *w)
+{
+	if (w->errors)
+		event_free(w->errors);
+	if (w->errors_fd >= 0)
+		close(w->errors_fd);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of the worker share: worker.c reads and translates,
- * worker_send.c writes. */
+/* What the files of the worker share: worker_handed.c is where packets come
+ * from, worker.c translates, worker_send.c writes. */
 #ifndef GWD_WORKER_IMPL_H
 #define GWD_WORKER_IMPL_H
 
+#include <stdatomic.h>
+
 #include "gwd/udp_errors.h"
 #include "gwd/recent.h"
+#include "gwd/super.h"
 #include "gwd/worker.h"
 #include "libipref/log.h"
 
@@ -15,9 +18,19 @@
 struct event;
 struct held;
 
+/* A ring that it takes from. */
+struct intake {
+	struct worker *w;
+	struct ring *ring; /* borrowed */
+	struct event *ev;  /* owned */
+};
+
 struct worker {
 	struct worker_config cfg;
-	struct event *tun, *udp; /* owned */
+	struct event *tun, *udp; /* owned; NULL: others read them */
+	struct intake *intakes;	 /* owned, of cfg.n_rings */
+	struct event *second;	 /* owned */
+	atomic_bool verbose;	 /* every packet is logged */
 	struct held *held;	 /* owned */
 	struct event *held_end;	 /* owned; those that waited in vain */
 	struct counters counters;
@@ -29,11 +42,16 @@ struct worker {
 	uint64_t hops_second;	  /* for which hops_left counts */
 	uint32_t hops_left;
 	struct log_limit limit;
-	uint8_t in[PACKET_MAX];
+	uint8_t read[SUPER_VNET + PACKET_MAX];
+	uint8_t in[PACKET_MAX]; /* a packet made of what was read */
 	uint8_t out[PACKET_MAX + GW_GROWTH];
 	uint8_t piece[PACKET_MAX]; /* of out, or a reply about it */
-	bool errors_on;		   /* the tunnel socket's error queue */
-	uint64_t errors_second;	   /* for which errors_left counts */
+	const int *error_fds;	   /* borrowed: sockets whose errors it takes */
+	size_t n_error_fds;
+	int errors_fd;		/* owned: readable when one of them has any */
+	struct event *errors;	/* owned */
+	bool errors_on;		/* their error queues */
+	uint64_t errors_second; /* for which errors_left counts */
 	uint32_t errors_left;
 	struct udp_error error;	    /* being looked at */
 	uint8_t told[GW_REPLY_MAX]; /* the reply about it */
@@ -46,6 +64,15 @@ struct job {
 	unsigned asked; /* 1 << ASK_*: what it has waited for: never twice */
 };
 
+/* The way to a peer may be another now. */
+void way_changed(struct worker *w, const struct addr *peer);
+/* Before anything is done with packets: what time it is. */
+void worker_begin(struct worker *w);
+/* The jobs of a local packet, and of a datagram. */
+void job_out(struct worker *w, const uint8_t *pkt, size_t len);
+void job_datagram(struct worker *w, const uint8_t *pkt, size_t len,
+	const struct udp_from *from);
+
 /* How a job ends. */
 void job_drop(struct worker *w, const struct job *j, enum drop drop);
 void job_pass(
@@ -54,6 +81,9 @@ void job_pass(
 /* The IPREF packet in out goes to its peer, in pieces if need be, or its sender
  * is told; this ends the job. */
 void send_tunnel(
+	struct worker *w, const struct job *j, const struct packet_out *out);
+/* The same for what the kernel did not take for its size. */
+void send_refused(
 	struct worker *w, const struct job *j, const struct packet_out *out);
 /* The peer of a local packet is denied: its sender is told; this ends the
  * job. */
@@ -87,6 +117,13 @@ void hold_last(
 int hold_init(struct worker *w) MUSTCHECK;
 void hold_fini(struct worker *w);
 
+/* worker_handed.c */
+int handed_init(struct worker *w) MUSTCHECK;
+void handed_fini(struct worker *w);
+
+/* worker_errors.c */
+int errors_init(struct worker *w) MUSTCHECK;
+void errors_fini(struct worker *w);
 /* Reads the messages about our datagrams that wait, within a bound: paths
  * become narrower, peers have an error. Returns how many it were. */
 size_t errors_take(struct worker *w);

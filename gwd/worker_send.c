@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/uio.h>
 
 #include "gwd/first_hop.h"
 #include "gwd/frag.h"
 #include "gwd/icmp.h"
+#include "gwd/lost.h"
 #include "gwd/mss.h"
 #include "gwd/probe.h"
 #include "gwd/trim.h"
@@ -134,9 +136,23 @@ worker_keep_alive(struct worker *w, const struct addr *peer, const uint8_t *pkt,
 {
 	struct peer_way way;
 
-	w->now_ms = now_ms();
+	worker_begin(w);
 	way = peers_kept_alive(w->cfg.peers, peer, len, w->now_ms);
 	(void)send_way(w, peer, &way, 0, pkt, len);
+	way_changed(w, peer);
+}
+
+/* Before each packet the device has a header that says nothing here. */
+static int
+write_device(struct worker *w, const struct packet_out *out)
+{
+	static uint8_t nothing[SUPER_VNET];
+	const struct iovec parts[] = {
+		{nothing, sizeof(nothing)}, {out->p, out->len}};
+
+	if (w->cfg.vnet)
+		return tun_writev(w->cfg.tun_fd, parts, ARRAY_LEN(parts));
+	return tun_write(w->cfg.tun_fd, out->p, out->len);
 }
 
 int
@@ -144,7 +160,7 @@ send_local(struct worker *w, const struct packet_out *out)
 {
 	if (out->from_self && w->cfg.raw_fd >= 0)
 		return raw_send(w->cfg.raw_fd, out->p, out->len);
-	return tun_write(w->cfg.tun_fd, out->p, out->len);
+	return write_device(w, out);
 }
 
 static int
@@ -298,30 +314,73 @@ send_host(struct worker *w, const struct job *j, const struct packet_out *out)
 		job_pass(w, j, out);
 }
 
-void
-send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
+/* Of out, which was made of a local packet of this length. -E2BIG: it is larger
+ * than the path, of *mtu, and must not be cut; another -errno: it is lost. */
+static int
+send_fitting(struct worker *w, const struct packet_out *out, size_t local_len,
+	uint32_t *mtu)
 {
 	int i, err = -EMSGSIZE;
-	uint32_t mtu;
 	size_t room;
 
-	clamp_mss(w, &out->peer, out->p, out->len, L4_TUNNEL, out);
 	/* Again when sending shows that the path is narrower. */
 	for (i = 0; err == -EMSGSIZE && i < SIZE_TRIES; i++) {
-		mtu = send_path_mtu(w, &out->peer);
-		room = frag_room(w->cfg.set, mtu);
-		if (out->len <= room) {
+		*mtu = send_path_mtu(w, &out->peer);
+		room = frag_room(w->cfg.set, *mtu);
+		if (out->len <= room)
 			err = send_peer(w, out, out->p, out->len);
-		} else if (frag_forbidden(out->p) &&
-			   !frag_despite_d(w->cfg.set, j->in.len)) {
-			too_big(w, j, out, mtu);
-			return;
-		} else {
+		else if (frag_forbidden(out->p) &&
+			 !frag_despite_d(w->cfg.set, local_len))
+			return -E2BIG;
+		else
 			err = send_pieces(w, out, room);
-		}
 	}
+	return err;
+}
+
+static void
+end_sent(struct worker *w, const struct job *j, const struct packet_out *out,
+	int err)
+{
 	if (err)
 		job_drop(w, j, DROP_UDP_SEND);
 	else
 		job_pass(w, j, out);
+}
+
+void
+send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
+{
+	uint32_t mtu;
+	int err;
+
+	clamp_mss(w, &out->peer, out->p, out->len, L4_TUNNEL, out);
+	err = send_fitting(w, out, j->in.len, &mtu);
+	if (err == -E2BIG)
+		too_big(w, j, out, mtu);
+	else
+		end_sent(w, j, out, err);
+	way_changed(w, &out->peer);
+}
+
+void
+send_refused(
+	struct worker *w, const struct job *j, const struct packet_out *out)
+{
+	struct packet_out r = {.p = w->piece, .size = sizeof(w->piece)};
+	uint32_t mtu;
+	int err;
+
+	learn_why(w, &out->peer, out->len);
+	err = send_fitting(w, out, j->in.len, &mtu);
+	if (err != -E2BIG) {
+		end_sent(w, j, out, err);
+	} else {
+		lost_reply(w->cfg.set, w->cfg.maps, out->p, out->len, mtu,
+			w->number++, &r);
+		job_drop(w, j, r.drop);
+		if (r.reply)
+			send_reply(w, j, &r);
+	}
+	way_changed(w, &out->peer);
 }

@@ -71,4 +71,25 @@ START_TEST(test_offender)
 }
 END_TEST
 
-RUN_TESTS("counters", test_last_minute, test_offender)
+/* Many at once, of which nobody knows more. */
+START_TEST(test_many)
+{
+	const struct offender *o;
+	struct counters c = {0};
+
+	drop_at(&c, 10 * MINUTE, 3);
+	counters_add(&c, DROP_TOO_BIG, WAY_IN, 0, 10 * MINUTE + 1);
+	o = &c.last[DROP_TOO_BIG];
+	ck_assert_uint_eq(o->at_ms, 10 * MINUTE);
+	ck_assert_uint_eq(o->src.ver, 4);
+	counters_add(&c, DROP_TOO_BIG, WAY_IN, 500, 10 * MINUTE + 2);
+	ck_assert_uint_eq(c.drops[DROP_TOO_BIG], 503);
+	ck_assert_uint_eq(
+		counters_last_minute(&c, DROP_TOO_BIG, 10 * MINUTE + 2), 503);
+	ck_assert_uint_eq(o->at_ms, 10 * MINUTE + 2);
+	ck_assert_int_eq(o->way, WAY_IN);
+	ck_assert(!o->src.ver && !o->dst.ver && !o->len);
+}
+END_TEST
+
+RUN_TESTS("counters", test_last_minute, test_offender, test_many)

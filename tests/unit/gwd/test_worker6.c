@@ -3,10 +3,11 @@
  * or are dropped when the last one never comes. */
 #include "tests/unit/gwd/worker_rig.h"
 
-#define HEADER6	 48 /* with a fragment header */
-#define HEADER_I 28 /* of an IPREF packet: IPV4 contexts, short references */
-#define ECHO	 24 /* bytes of the whole message */
-#define FIRST	 16 /* of them in the first fragment */
+#define HEADER6 48 /* with a fragment header */
+#define IPREF_HEADER_I                                                         \
+	28	 /* of an IPREF packet: IPV4 contexts, short references */
+#define ECHO  24 /* bytes of the whole message */
+#define FIRST 16 /* of them in the first fragment */
 
 static const struct addr host6 = {6, {0xfd, [15] = 1}};
 static const struct addr ea6 = {6, {0xfd, 0x02, [15] = 2}};
@@ -45,7 +46,7 @@ sends_part(struct rig *r, uint32_t ident, size_t off, size_t len)
 	wbuf_be32(&w, ident);
 	wbuf_bytes(&w, echo + off, len);
 	ck_assert(wbuf_ok(&w));
-	ck_assert_int_eq(send(r->lan, p, w.len, 0), (ssize_t)w.len);
+	host_sends_packet(r, p, w.len);
 }
 
 static void
@@ -70,9 +71,9 @@ peer_gets_part(struct rig *r, uint32_t ident, size_t off, size_t len)
 	ck_assert_uint_eq(rbuf_be32(&b), 0x13404001);
 	ck_assert_uint_eq(rbuf_be32(&b), off | (off + len < ECHO));
 	ck_assert_uint_eq(rbuf_be32(&b), ident);
-	ck_assert_uint_eq(b.len, HEADER_I + len);
+	ck_assert_uint_eq(b.len, IPREF_HEADER_I + len);
 	if (off == 0)
-		ck_assert_uint_eq(p[HEADER_I], 8);
+		ck_assert_uint_eq(p[IPREF_HEADER_I], 8);
 }
 
 START_TEST(test_first_comes_first)

@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Worker, waiting packets and feed, the ends of the TUN device and of the
- * tunnel, and a scripted mapper; for test_worker.c. */
+ * tunnel, and a scripted mapper; for test_worker.c and its like. The rig reads
+ * both ends, as lanes do, and lets the worker take from rings. */
 #ifndef TESTS_UNIT_GWD_WORKER_RIG_H
 #define TESTS_UNIT_GWD_WORKER_RIG_H
 
 #include "gwd/worker.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "gwd/feed.h"
 #include "gwd/maps.h"
+#include "gwd/offload.h"
+#include "gwd/ring.h"
+#include "gwd/tracer.h"
+#include "gwd/tun.h"
 #include "gwd/udp.h"
 #include "gwd/wait.h"
 #include "tests/unit/gwd/mapper.h"
 
 #define STORE	     1234
-#define RIG_MTU	     1448 /* of the device, as it were */
+#define RIG_RINGS    2
+#define RIG_RING     (1 << 20) /* bytes */
+#define RIG_MTU	     1448      /* of the device, as it were */
 #define IP_HEADER    20
 #define UDP_HEADER   8
 #define IPREF_HEADER 20 /* IPv4 contexts, short references */
@@ -27,7 +35,6 @@ static const struct addr known = {4, {10, 240, 1, 1}};
 static const struct addr unknown = {4, {10, 240, 1, 5}};
 static const struct addr listed = {4, {192, 168, 84, 10}};
 static const struct addr unlisted = {4, {192, 168, 84, 11}};
-static const bool no_trace;
 
 struct rig {
 	struct mapper mp;
@@ -35,7 +42,8 @@ struct rig {
 	struct maps *maps;
 	struct peers *peers;
 	struct paths *paths, *hosts;
-	bool clamp_mss;
+	bool clamp_mss, trace;
+	struct tracer *tracer;
 	struct peer_confs confs;
 	struct limit limit;
 	struct wait *wait;
@@ -46,6 +54,15 @@ struct rig {
 	int lan;     /* our end of the TUN device */
 	int tun, udp;
 	int peer; /* the peer's socket */
+	struct event *tun_ev, *udp_ev;
+	struct ring *rings[RIG_RINGS];
+	int udp_fds[2]; /* udp, and a lane's that the rig does not read */
+	bool failed;
+	/* What the worker said, and how many packets from the peer it had
+	 * counted when it last said that it would count one. */
+	unsigned n_before_heard, n_changed;
+	struct addr changed; /* last */
+	uint64_t heard_then;
 };
 
 static inline enum drop
@@ -60,8 +77,54 @@ on_wait(const struct packet_in *in, const struct packet_out *out,
 static inline void
 on_failed(void *arg)
 {
-	(void)arg;
-	ck_abort_msg("the worker failed");
+	struct rig *r = arg;
+
+	r->failed = true;
+}
+
+static inline void
+on_before_heard(const struct addr *addr, void *arg)
+{
+	struct rig *r = arg;
+	const struct peer *p = peers_get(r->peers, addr);
+
+	r->n_before_heard++;
+	r->heard_then = p ? p->in_packets : 0;
+}
+
+static inline void
+on_changed(const struct addr *addr, void *arg)
+{
+	struct rig *r = arg;
+
+	r->n_changed++;
+	r->changed = *addr;
+}
+
+static inline void
+on_tun(evutil_socket_t fd, short what, void *arg)
+{
+	static uint8_t b[OFFLOAD_HEADER + UINT16_MAX];
+	struct rig *r = arg;
+	ssize_t n = tun_read(fd, b, sizeof(b));
+
+	(void)what;
+	if (n >= 0)
+		worker_tun(r->worker, b, (size_t)n);
+}
+
+/* Errors are the worker's, from the error queue. */
+static inline void
+on_udp(evutil_socket_t fd, short what, void *arg)
+{
+	static uint8_t b[UINT16_MAX];
+	struct udp_from from;
+	struct rig *r = arg;
+	ssize_t n = udp_recv(fd, b, sizeof(b), &from);
+
+	(void)what;
+	if (n >= 0)
+		worker_datagrams(r->worker, &from, b, (size_t)n, 0);
 }
 
 static inline uint16_t
@@ -92,16 +155,36 @@ open_ends(struct rig *r)
 	r->tun = pair[1];
 	ck_assert_int_eq(udp_open(&here, &r->udp), 0);
 	ck_assert_int_eq(udp_open(&there, &r->peer), 0);
+	r->udp_fds[0] = r->udp;
+	ck_assert_int_eq(udp_open(&here, &r->udp_fds[1]), 0);
+}
+
+static inline void
+start_reading(struct rig *r)
+{
+	r->tun_ev =
+		event_new(r->mp.base, r->tun, EV_READ | EV_PERSIST, on_tun, r);
+	r->udp_ev =
+		event_new(r->mp.base, r->udp, EV_READ | EV_PERSIST, on_udp, r);
+	ck_assert_ptr_nonnull(r->tun_ev);
+	ck_assert_ptr_nonnull(r->udp_ev);
+	ck_assert_int_eq(event_add(r->tun_ev, NULL), 0);
+	ck_assert_int_eq(event_add(r->udp_ev, NULL), 0);
 }
 
 static inline void
 start_worker(struct rig *r)
 {
 	const struct limit_rate all = {1000, 100}, each = {10, 10};
-	const struct worker_config cfg = {
+	struct worker_config cfg = {
 		.base = r->mp.base,
 		.tun_fd = r->tun,
 		.udp_fd = r->udp,
+		.vnet = true,
+		.udp_fds = r->udp_fds,
+		.n_udp_fds = ARRAY_LEN(r->udp_fds),
+		.rings = r->rings,
+		.n_rings = RIG_RINGS,
 		.raw_fd = -1,
 		.set = &r->set,
 		.maps = r->maps,
@@ -112,16 +195,26 @@ start_worker(struct rig *r)
 		.hosts = r->hosts,
 		.local_mtu = RIG_MTU,
 		.clamp_mss = &r->clamp_mss,
-		.trace = &no_trace,
+		.trace = &r->trace,
 		.wait = on_wait,
+		.before_heard = on_before_heard,
+		.changed = on_changed,
 		.failed = on_failed,
 		.arg = r,
 	};
 
+	size_t i;
+
+	for (i = 0; i < RIG_RINGS; i++) {
+		r->rings[i] = ring_new(RIG_RING);
+		ck_assert_ptr_nonnull(r->rings[i]);
+	}
 	limit_init(&r->limit, &all, &each, 1);
 	r->wait = wait_new(r->mp.base);
+	r->tracer = cfg.tracer = tracer_new(r->mp.base, r->maps);
 	r->worker = worker_new(&cfg);
 	ck_assert_ptr_nonnull(r->wait);
+	ck_assert_ptr_nonnull(r->tracer);
 	ck_assert_ptr_nonnull(r->worker);
 }
 
@@ -187,6 +280,7 @@ rig_init_at(struct rig *r, const struct addr *own, uint32_t path_mtu)
 	r->paths = paths_new(16, PATHS_LOWEST_V4, path_mtu);
 	r->hosts = paths_new(16, PATHS_LOWEST_V6, 1500);
 	start_worker(r);
+	start_reading(r);
 	start_feed(r);
 }
 
@@ -226,8 +320,15 @@ follow(struct rig *r)
 static inline void
 rig_fini(struct rig *r)
 {
+	size_t i;
+
 	feed_free(r->feed);
+	event_free(r->tun_ev);
+	event_free(r->udp_ev);
 	worker_free(r->worker);
+	tracer_free(r->tracer);
+	for (i = 0; i < RIG_RINGS; i++)
+		ring_free(r->rings[i]);
 	wait_free(r->wait);
 	peers_free(r->peers);
 	paths_free(r->paths);
@@ -237,7 +338,9 @@ rig_fini(struct rig *r)
 	close(r->lan);
 	close(r->tun);
 	close(r->udp);
+	close(r->udp_fds[1]);
 	close(r->peer);
+	ck_assert(!r->failed);
 }
 
 static inline const struct counters *
@@ -246,18 +349,29 @@ counted(const struct rig *r)
 	return worker_counters(r->worker);
 }
 
-/* A host sends a UDP packet; its payload begins with the mark. */
+/* A packet comes out of the device, behind the device's header. */
 static inline void
-host_sends(struct rig *r, const struct addr *src, const struct addr *dst,
-	size_t payload, bool df, uint8_t mark)
+host_sends_packet(struct rig *r, uint8_t *p, size_t len)
 {
-	static uint8_t p[UINT16_MAX];
+	uint8_t nothing[OFFLOAD_HEADER] = {0};
+	const struct iovec parts[] = {{nothing, sizeof(nothing)}, {p, len}};
+
+	ck_assert_int_eq(writev(r->lan, parts, ARRAY_LEN(parts)),
+		(ssize_t)(sizeof(nothing) + len));
+}
+
+/* Writes a host's UDP packet, whose payload begins with the mark: its length.
+ */
+static inline size_t
+put_udp(const struct rig *r, uint8_t *p, size_t size, const struct addr *src,
+	const struct addr *dst, size_t payload, bool df, uint8_t mark)
+{
 	size_t len = IP_HEADER + UDP_HEADER + payload;
 	struct wbuf w;
 
-	ck_assert_uint_le(len, sizeof(p));
-	memset(p, 0, sizeof(p));
-	wbuf_init(&w, p, sizeof(p));
+	ck_assert_uint_le(len, size);
+	memset(p, 0, len);
+	wbuf_init(&w, p, size);
 	wbuf_u8(&w, 0x45);
 	wbuf_u8(&w, r->tos);
 	wbuf_be16(&w, len);
@@ -272,16 +386,34 @@ host_sends(struct rig *r, const struct addr *src, const struct addr *dst,
 	wbuf_be16(&w, 0);
 	wbuf_u8(&w, mark);
 	ck_assert(wbuf_ok(&w));
-	ck_assert_int_eq(send(r->lan, p, len, 0), (ssize_t)len);
+	return len;
 }
 
-/* What comes out at a descriptor, within the bound. */
+static inline void
+host_sends(struct rig *r, const struct addr *src, const struct addr *dst,
+	size_t payload, bool df, uint8_t mark)
+{
+	static uint8_t p[UINT16_MAX];
+
+	host_sends_packet(
+		r, p, put_udp(r, p, sizeof(p), src, dst, payload, df, mark));
+}
+
+/* What comes out at a descriptor, within the bound; of the device, without its
+ * header, which has to be there and to say nothing. */
 static inline size_t
 receive(struct rig *r, int fd, uint8_t *buf, size_t size)
 {
+	static const uint8_t nothing[OFFLOAD_HEADER];
 	ssize_t n;
 
 	RUN_UNTIL(&r->mp, (n = recv(fd, buf, size, MSG_DONTWAIT)) >= 0);
+	if (fd != r->lan)
+		return (size_t)n;
+	ck_assert_int_ge(n, OFFLOAD_HEADER);
+	ck_assert_mem_eq(buf, nothing, sizeof(nothing));
+	n -= OFFLOAD_HEADER;
+	memmove(buf, buf + OFFLOAD_HEADER, (size_t)n);
 	return (size_t)n;
 }
 
