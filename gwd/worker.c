@@ -340,6 +340,13 @@ worker_free(struct worker *w)
 	free(w);
 }
 
+uint32_t
+worker_path_mtu(struct worker *w, const struct addr *peer)
+{
+	worker_begin(w);
+	return send_path_mtu(w, peer);
+}
+
 const struct counters *
 worker_counters(const struct worker *w)
 {

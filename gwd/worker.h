@@ -107,6 +107,9 @@ void worker_drop(struct worker *w, const struct waiting *p, enum drop drop);
 void worker_keep_alive(struct worker *w, const struct addr *peer,
 	const uint8_t *pkt, size_t len);
 
+/* The path MTU to this peer, in bytes; never 0. */
+uint32_t worker_path_mtu(struct worker *w, const struct addr *peer);
+
 const struct counters *worker_counters(const struct worker *w);
 /* The same, for adding what was counted elsewhere. */
 struct counters *worker_tally(struct worker *w);
