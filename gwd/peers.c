@@ -2,16 +2,20 @@
 /*
  * Invariants: every peer is in the table and on exactly one list, `kept` (at
  * most max_kept of them, less than the table holds) or `others`. Both are in
- * the order in which their peers were last heard from (or were made, when never
- * heard; a change of settings puts whom it moves to the end). So whenever the
- * table is full there is one of the others that can go.
+ * the order in which their peers were last heard from, as far as we were told
+ * (or were made, when never heard; a change of settings puts whom it moves to
+ * the end). So whenever the table is full there is one of the others that can
+ * go.
  */
 #include "gwd/peers.h"
 
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "gwd/routes.h"
 #include "libipref/table.h"
+
+#define ASK_MAX 16 /* about so many, before one is pushed out */
 
 struct node {
 	struct peer peer;
@@ -29,6 +33,8 @@ struct peers {
 	uint16_t default_port;
 	const struct peer_confs *confs;
 	struct addr pub;
+	void (*ask)(const struct addr *addr, uint64_t now_ms, void *arg);
+	void *ask_arg;
 	struct peers_stats stats;
 };
 
@@ -84,6 +90,15 @@ peers_free(struct peers *p)
 }
 
 void
+peers_set_ask(struct peers *p,
+	void (*ask)(const struct addr *addr, uint64_t now_ms, void *arg),
+	void *arg)
+{
+	p->ask = ask;
+	p->ask_arg = arg;
+}
+
+void
 peers_set_default_port(struct peers *p, uint16_t port)
 {
 	p->default_port = port;
@@ -105,14 +120,32 @@ is_to_be_kept(const struct peers *p, const struct peer *peer)
 	       peer_confs_get(p->confs, &peer->addr) != &p->confs->others;
 }
 
+/* The one silent for longest, lanes having been asked: who was heard meanwhile
+ * is now the last. NULL: the list is empty. */
+static struct node *
+oldest_of(struct peers *p, struct node_list *list, uint64_t now_ms)
+{
+	struct node *n = TAILQ_FIRST(list);
+	int i;
+
+	for (i = 0; n && p->ask && i < ASK_MAX; i++) {
+		p->ask(&n->peer.addr, now_ms, p->ask_arg);
+		if (n == TAILQ_FIRST(list))
+			break;
+		n = TAILQ_FIRST(list);
+	}
+	return n;
+}
+
 /* False: all are in use. */
 static bool
 has_room_to_keep(struct peers *p, uint64_t now_ms)
 {
-	struct node *oldest = TAILQ_FIRST(&p->kept);
+	struct node *oldest;
 
 	if (p->n_kept < p->max_kept)
 		return true;
+	oldest = oldest_of(p, &p->kept, now_ms);
 	if (!oldest ||
 		(oldest->peer.heard_ms &&
 			now_ms - oldest->peer.heard_ms < PEERS_IN_USE_MS))
@@ -164,12 +197,14 @@ peers_configure(
 static struct node *
 add(struct peers *p, const struct addr *addr, uint64_t now_ms)
 {
-	struct node *n = calloc(1, sizeof(*n));
+	struct node *n = calloc(1, sizeof(*n)), *oldest = NULL;
 
 	if (!n)
 		return NULL;
 	if (p->table.n >= p->table.max)
-		evict(p, TAILQ_FIRST(&p->others));
+		oldest = oldest_of(p, &p->others, now_ms);
+	if (oldest)
+		evict(p, oldest);
 	n->peer.addr = *addr;
 	n->peer.since_ms = now_ms;
 	if (table_put(&p->table, n)) {
@@ -227,11 +262,28 @@ learn_to(struct peers *p, struct peer *peer, const struct addr *to)
 static void
 prove(struct peers *p, struct peer *peer)
 {
-	if (peer->proof == PEER_PROVED)
-		return;
 	peer->proof = PEER_PROVED;
 	p->n_proved++;
 	p->stats.version++;
+}
+
+/* Which way a packet has to go for the next step. */
+static const enum way step_ways[] = {
+	[PEER_SENT_TO] = WAY_IN,
+	[PEER_HEARD] = WAY_OUT,
+	[PEER_ANSWERED] = WAY_IN,
+};
+
+/* A packet went this way. */
+static void
+step(struct peers *p, struct peer *peer, enum way way)
+{
+	if (peer->proof == PEER_PROVED || step_ways[peer->proof] != way)
+		return;
+	if (peer->proof == PEER_ANSWERED)
+		prove(p, peer);
+	else
+		peer->proof++;
 }
 
 void
@@ -251,10 +303,7 @@ peers_heard(struct peers *p, const struct endpoint *from, const struct addr *to,
 	if (!n)
 		return;
 	unlink_node(p, n);
-	if (n->peer.proof == PEER_SENT_TO)
-		n->peer.proof = PEER_HEARD;
-	else if (n->peer.proof == PEER_ANSWERED)
-		prove(p, &n->peer);
+	step(p, &n->peer, WAY_IN);
 	n->peer.heard_ms = now_ms;
 	link_node(p, n, now_ms);
 	n->peer.in_packets++;
@@ -313,13 +362,18 @@ way_of(const struct peers *p, const struct addr *addr, const struct node *n)
 }
 
 static void
-count_sent(struct peer *peer, size_t len, uint64_t now_ms)
+count_sent(struct peers *p, struct peer *peer, size_t len, uint64_t now_ms)
 {
 	peer->sent_ms = now_ms;
 	peer->out_packets++;
 	peer->out_bytes += len;
-	if (peer->proof == PEER_HEARD)
-		peer->proof = PEER_ANSWERED;
+	step(p, peer, WAY_OUT);
+}
+
+struct peer_way
+peers_way(const struct peers *p, const struct addr *addr)
+{
+	return way_of(p, addr, table_get(&p->table, addr));
 }
 
 struct peer_way
@@ -331,7 +385,7 @@ peers_sent(
 	if (!n)
 		n = add(p, addr, now_ms);
 	if (n) {
-		count_sent(&n->peer, len, now_ms);
+		count_sent(p, &n->peer, len, now_ms);
 		n->peer.used_ms = now_ms;
 	}
 	return way_of(p, addr, n);
@@ -346,7 +400,7 @@ peers_kept_alive(
 	if (!n)
 		n = add(p, addr, now_ms);
 	if (n)
-		count_sent(&n->peer, len, now_ms);
+		count_sent(p, &n->peer, len, now_ms);
 	return way_of(p, addr, n);
 }
 
@@ -383,6 +437,58 @@ peers_answer(
 		n->peer.answered_bytes += len;
 	n->peer.sent_ms = now_ms;
 	return way_of(p, addr, n);
+}
+
+/* --- carried by lanes ---------------------------------------------------- */
+
+/* When the last one went this way; 0: none did since the peer is here. A lane
+ * may have read the clock after us: now_ms less a time is how long ago it was.
+ */
+static uint64_t
+carried_ms(const struct peer *peer, const struct route_use *use, enum way way,
+	uint64_t now_ms)
+{
+	uint64_t last_ms = use->last_ms[way];
+
+	if (!use->packets[way] || last_ms < peer->since_ms)
+		return 0;
+	return last_ms < now_ms ? last_ms : now_ms;
+}
+
+static void
+set_later(uint64_t *ms, uint64_t at_ms)
+{
+	if (at_ms > *ms)
+		*ms = at_ms;
+}
+
+void
+peers_carried(struct peers *p, const struct addr *addr,
+	const struct route_use *use, uint64_t now_ms)
+{
+	struct node *n = table_get(&p->table, addr);
+	struct peer *peer = n ? &n->peer : NULL;
+	uint64_t at_ms[WAY_N];
+
+	if (!n)
+		return;
+	at_ms[WAY_IN] = carried_ms(peer, use, WAY_IN, now_ms);
+	at_ms[WAY_OUT] = carried_ms(peer, use, WAY_OUT, now_ms);
+	if (peer->proof != PEER_PROVED && at_ms[step_ways[peer->proof]])
+		step(p, peer, step_ways[peer->proof]);
+	if (at_ms[WAY_IN]) {
+		set_later(&peer->heard_ms, at_ms[WAY_IN]);
+		set_later(&peer->port_heard_ms, at_ms[WAY_IN]);
+		peer->in_packets += use->packets[WAY_IN];
+		peer->in_bytes += use->bytes[WAY_IN];
+		move_node(p, n, now_ms);
+	}
+	if (at_ms[WAY_OUT]) {
+		set_later(&peer->sent_ms, at_ms[WAY_OUT]);
+		set_later(&peer->used_ms, at_ms[WAY_OUT]);
+		peer->out_packets += use->packets[WAY_OUT];
+		peer->out_bytes += use->bytes[WAY_OUT];
+	}
 }
 
 /* --- looking ------------------------------------------------------------ */

@@ -64,6 +64,7 @@ struct peer_way {
 };
 
 struct peers;
+struct route_use;
 
 struct peers_stats {
 	uint64_t evicted, evicted_proved;
@@ -93,6 +94,30 @@ void peers_heard(struct peers *p, const struct endpoint *from,
 /* A packet of len bytes goes to addr. A peer new to us is remembered. */
 struct peer_way peers_sent(
 	struct peers *p, const struct addr *addr, size_t len, uint64_t now_ms);
+/* What lanes have moved since they were last asked: in, from the peer's port to
+ * peer->to; out, to where peers_way() said. It stands for as many calls of
+ * peers_heard() and peers_sent(), but comes later, as a sum. Nothing of a peer
+ * not in the table, nor of a way in which the last packet went before the peer
+ * came there. For a way with any:
+ *
+ * - in: heard_ms and port_heard_ms become the time of the last one, in_packets
+ *   and in_bytes grow, the peer becomes the last of its list: of those heard
+ *   between two such calls, lists don't tell who was heard first. Port and
+ *   address stay: such datagrams teach none.
+ * - out: sent_ms and used_ms become the time of the last one, out_packets and
+ *   out_bytes grow.
+ * - Times don't go back, and none is later than now_ms.
+ * - The proof takes one step at most, the next one, if there was a packet of
+ *   the way that it asks for: which came first is not known. So it takes a call
+ *   for each step that is left; and when this is called also just before
+ *   peers_heard() and peers_sent(), it is never ahead of what happened. */
+void peers_carried(struct peers *p, const struct addr *addr,
+	const struct route_use *use, uint64_t now_ms);
+/* Before a peer is pushed out, ask() is called (NULL: nothing is): what it then
+ * tells peers_carried() of this peer counts. */
+void peers_set_ask(struct peers *p,
+	void (*ask)(const struct addr *addr, uint64_t now_ms, void *arg),
+	void *arg);
 /* How many bytes an ICMP message may have that was caused by a packet from
  * addr. Peers that have not proved themselves never get more than they sent, so
  * that nothing is gained by forging their address. */
@@ -116,6 +141,8 @@ void peers_error(
 void peers_restore(struct peers *p, const struct endpoint *from,
 	const struct addr *to, uint64_t heard_ms, uint64_t now_ms);
 
+/* Where a packet to addr would go. */
+struct peer_way peers_way(const struct peers *p, const struct addr *addr);
 /* NULL: not known. Valid until the next call that is not const. */
 const struct peer *peers_get(const struct peers *p, const struct addr *addr);
 /* Walks all, in no order: start with *pos = 0; NULL at the end. */
