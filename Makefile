@@ -44,7 +44,7 @@ PURE      = $(patsubst %,$(BUILD)/%.o, \
 		peers pending counters proof paths lost mss \
 		maps maps_table maps_seen) \
 	$(addprefix gwd/,peer_conf peers_text probe trim super burst batch merge) \
-	$(addprefix gwd/,recent trace trace_filter routes) \
+	$(addprefix gwd/,recent trace trace_filter routes steer) \
 	$(addprefix mapperd/,entry allot allot_ref allot_tentative block gone \
 		pool quota change hostset waits ring show filter) \
 	$(addprefix iprefctl/,args verdict) \
