@@ -6,7 +6,9 @@
 #include "gwd/settings.h"
 
 #include <net/if.h>
+#include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OFF(field) offsetof(struct gwd_conf, field)
 
@@ -84,6 +86,27 @@ static const struct conf_row rows[] = {
 			"by default gwd.state in control-dir; empty: none"},
 	{"ifname", CONF_STRING, OFF(ifname), .def = "ipref0", .arg = "NAME",
 		.help = "name of the TUN device", .check = check_ifname},
+	{"workers", CONF_UINT, OFF(workers), 0, SETTINGS_WORKERS_MAX,
+		.arg = "N",
+		.help = "threads that move packets, each with a queue of the "
+			"device and a socket of its own; 0: one for each "
+			"processor that may be used"},
+	{"tun-tso", CONF_BOOL, OFF(tun_tso), .def = "true",
+		.help = "exchange many segments of a TCP connection with the "
+			"kernel as one packet, where it can"},
+	{"tun-uso", CONF_BOOL, OFF(tun_uso), .def = "true",
+		.help = "the same for UDP"},
+	{"udp-gso", CONF_BOOL, OFF(udp_gso), .def = "true",
+		.help = "hand datagrams to the same gateway to the kernel as "
+			"one, which it cuts"},
+	{"udp-gro", CONF_BOOL, OFF(udp_gro), .def = "true",
+		.help = "take datagrams of the same gateway from the kernel as "
+			"one"},
+	{"busy-poll", CONF_UINT, OFF(busy_poll_us), 0, 1000, .def = "0",
+		.arg = "MICROSECONDS",
+		.help = "how long a worker that has nothing to do looks for "
+			"packets before it sleeps: answers are quicker, for "
+			"processor time; 0: not at all"},
 	{"max-remote-gateways", CONF_UINT, OFF(max_peers), 1024, 1048576,
 		"16384", .flags = CONF_CLAMP, .arg = "N",
 		.help = "most other gateways whose port is remembered"},
@@ -203,6 +226,23 @@ settings_peers(const struct gwd_conf *c, struct peer_confs *peers, char *why,
 	};
 
 	return peer_confs_init(peers, &lists, why, size);
+}
+
+unsigned
+settings_workers(const struct gwd_conf *c)
+{
+	cpu_set_t usable;
+	long n;
+
+	if (c->workers)
+		return (unsigned)c->workers;
+	/* More processors than the set has room for are not told. */
+	n = sched_getaffinity(0, sizeof(usable), &usable)
+		    ? sysconf(_SC_NPROCESSORS_ONLN)
+		    : CPU_COUNT(&usable);
+	if (n < 1)
+		return 1;
+	return n < SETTINGS_WORKERS_MAX ? (unsigned)n : SETTINGS_WORKERS_MAX;
 }
 
 uint16_t

@@ -8,7 +8,8 @@
 #include "gwd/peer_conf.h"
 #include "libipref/common.h"
 
-#define SETTINGS_PORT 1045
+#define SETTINGS_PORT	     1045
+#define SETTINGS_WORKERS_MAX 64
 
 struct gwd_conf {
 	struct common_conf common; /* first */
@@ -23,6 +24,11 @@ struct gwd_conf {
 	uint64_t keep_alive_s; /* to peers in use; 0: none */
 	char *state_file;      /* NULL: settings_state_file(); "": none */
 	char *ifname;
+	uint64_t workers; /* settings_workers() */
+	/* What may be asked of the kernel: superpackets at the device, at the
+	 * tunnel sockets. */
+	bool tun_tso, tun_uso, udp_gso, udp_gro;
+	uint64_t busy_poll_us; /* 0: not at all */
 	uint64_t max_peers, max_local_ips, max_mappings;
 	uint64_t keep_s; /* how long the copy serves without mapperd */
 	uint64_t icmp_rate, icmp_burst, icmp_host_rate, icmp_host_burst;
@@ -42,6 +48,8 @@ struct gw_settings settings_core(const struct gwd_conf *c);
  */
 int settings_peers(const struct gwd_conf *c, struct peer_confs *peers,
 	char *why, size_t size) MUSTCHECK;
+/* How many threads move packets: 1 to SETTINGS_WORKERS_MAX. */
+unsigned settings_workers(const struct gwd_conf *c);
 /* Port 0 stands for the default, as with deployed gateways. */
 uint16_t settings_port(uint64_t port);
 struct limit_rate settings_icmp_all(const struct gwd_conf *c);

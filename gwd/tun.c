@@ -10,8 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "gwd/link.h"
@@ -97,6 +100,22 @@ prepare(int fd)
 		       : 0;
 }
 
+/* The first queue switches the carrier on. The kernel takes note of that a
+ * moment later and drops packets until then, unless it is asked. */
+static void
+settle(const char *name)
+{
+	struct ethtool_value v = {.cmd = ETHTOOL_GLINK};
+	struct ifreq ifr = {.ifr_data = (char *)&v};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	memcpy(ifr.ifr_name, name, strlen(name));
+	(void)ioctl(fd, SIOCETHTOOL, &ifr);
+	close(fd);
+}
+
 /* The first queue; *flags: how others can be attached. */
 static int
 attach_first(struct link *l, const char *name, short *flags, int *fd)
@@ -161,6 +180,7 @@ tun_open_queues(struct link *l, const char *name, unsigned wanted, int *fds,
 	}
 	make_persistent(fds[0], name);
 	*n = attach_others(name, flags, wanted, fds);
+	settle(name);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "gwd/settings.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -99,6 +100,13 @@ static const struct {
 	{"-gateway 192.0.2.1 -deny-peers 192.0.2.0/25,192.0.3.1", CONF_RUN},
 	{"-gateway 192.0.2.1 -deny-peers 192.0.2.1/25", CONF_EXIT_BAD},
 	{"-gateway 192.0.2.1 -allow-peers ::/0", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -workers 64", CONF_RUN},
+	{"-gateway 192.0.2.1 -workers 65", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -workers -1", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -busy-poll 1000", CONF_RUN},
+	{"-gateway 192.0.2.1 -busy-poll 1001", CONF_EXIT_BAD},
+	{"-gateway 192.0.2.1 -tun-tso -udp-gro=true", CONF_RUN},
+	{"-gateway 192.0.2.1 -tun-uso=maybe", CONF_EXIT_BAD},
 	{"-devmode", CONF_RUN},
 	{"", CONF_EXIT_BAD},
 	{"-gateway 192.0.2.1 -no-such-option", CONF_EXIT_BAD},
@@ -188,6 +196,55 @@ START_TEST(test_values)
 }
 END_TEST
 
+/* One for each processor that this process may use, unless told otherwise. */
+START_TEST(test_workers)
+{
+	cpu_set_t usable, one;
+	struct loaded l;
+	int i = 0;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(usable), &usable), 0);
+	ck_assert_int_eq(load(&l, "-gateway 192.0.2.1"), CONF_RUN);
+	ck_assert_uint_eq(settings_workers(&l.c),
+		CPU_COUNT(&usable) < SETTINGS_WORKERS_MAX
+			? (unsigned)CPU_COUNT(&usable)
+			: SETTINGS_WORKERS_MAX);
+	while (!CPU_ISSET(i, &usable))
+		i++;
+	CPU_ZERO(&one);
+	CPU_SET(i, &one);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	ck_assert_uint_eq(settings_workers(&l.c), 1);
+	conf_fini(&l.conf);
+	ck_assert_int_eq(load(&l, "-gateway 192.0.2.1 -workers 3"), CONF_RUN);
+	ck_assert_uint_eq(settings_workers(&l.c), 3);
+	conf_fini(&l.conf);
+}
+END_TEST
+
+/* Each offload is on unless it is switched off, by itself. */
+START_TEST(test_offloads)
+{
+	struct loaded l;
+
+	ck_assert_int_eq(load(&l, "-gateway 192.0.2.1"), CONF_RUN);
+	ck_assert(l.c.tun_tso && l.c.tun_uso && l.c.udp_gso && l.c.udp_gro);
+	ck_assert_uint_eq(l.c.busy_poll_us, 0);
+	conf_fini(&l.conf);
+	ck_assert_int_eq(load(&l, "-gateway 192.0.2.1 -tun-tso=false "
+				  "-udp-gro=false -busy-poll 50"),
+		CONF_RUN);
+	ck_assert(!l.c.tun_tso && l.c.tun_uso && l.c.udp_gso && !l.c.udp_gro);
+	ck_assert_uint_eq(l.c.busy_poll_us, 50);
+	conf_fini(&l.conf);
+	ck_assert_int_eq(
+		load(&l, "-gateway 192.0.2.1 -tun-uso=false -udp-gso=false"),
+		CONF_RUN);
+	ck_assert(l.c.tun_tso && !l.c.tun_uso && !l.c.udp_gso && l.c.udp_gro);
+	conf_fini(&l.conf);
+}
+END_TEST
+
 START_TEST(test_file)
 {
 	char path[] = "/tmp/ipref-settings.XXXXXX", line[128];
@@ -216,4 +273,5 @@ START_TEST(test_file)
 }
 END_TEST
 
-RUN_TESTS("gwd settings", test_lines, test_defaults, test_values, test_file)
+RUN_TESTS("gwd settings", test_lines, test_defaults, test_values, test_workers,
+	test_offloads, test_file)
