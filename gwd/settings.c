@@ -86,22 +86,22 @@ static const struct conf_row rows[] = {
 			"by default gwd.state in control-dir; empty: none"},
 	{"ifname", CONF_STRING, OFF(ifname), .def = "ipref0", .arg = "NAME",
 		.help = "name of the TUN device", .check = check_ifname},
-	{"workers", CONF_UINT, OFF(workers), 0, SETTINGS_WORKERS_MAX,
+	{"workers", CONF_UINT, OFF(workers), 0, SETTINGS_WORKERS_MAX, "0",
 		.arg = "N",
 		.help = "threads that move packets, each with a queue of the "
 			"device and a socket of its own; 0: one for each "
 			"processor that may be used"},
 	{"tun-tso", CONF_BOOL, OFF(tun_tso), .def = "true",
 		.help = "exchange many segments of a TCP connection with the "
-			"kernel as one packet, where it can"},
+			"kernel as one packet; off when it refuses"},
 	{"tun-uso", CONF_BOOL, OFF(tun_uso), .def = "true",
-		.help = "the same for UDP"},
+		.help = "the same for UDP, since Linux 6.2"},
 	{"udp-gso", CONF_BOOL, OFF(udp_gso), .def = "true",
 		.help = "hand datagrams to the same gateway to the kernel as "
-			"one, which it cuts"},
+			"one, which it cuts; off when it refuses"},
 	{"udp-gro", CONF_BOOL, OFF(udp_gro), .def = "true",
 		.help = "take datagrams of the same gateway from the kernel as "
-			"one"},
+			"one; off when it refuses"},
 	{"busy-poll", CONF_UINT, OFF(busy_poll_us), 0, 1000, .def = "0",
 		.arg = "MICROSECONDS",
 		.help = "how long a worker that has nothing to do looks for "
