@@ -26,8 +26,8 @@
 #define PORT	 7777
 #define QUEUES	 2
 
-#define IP6_HEADER  40
-#define UDP_HEADER  8
+#define IP6_HEADER 40
+#define UDP_HEADER 8
 
 static const struct addr here[] = {{4, {10, 240, 0, 1}}, {6, {0xfd, [15] = 1}}};
 static const struct addr there[] = {
@@ -67,6 +67,34 @@ may_run(void)
 	return false;
 }
 
+/* The kernel takes an IPv6 address of its own for one a moment after it was
+ * set: until then the way to it is the network's. */
+static inline bool
+is_own(int fd)
+{
+	int mtu = 0;
+	socklen_t len = sizeof(mtu);
+	struct sockaddr_storage ss;
+	socklen_t ss_len;
+
+	addr_to_sockaddr(&here[1], PORT, &ss, &ss_len);
+	ck_assert_int_eq(connect(fd, (const struct sockaddr *)&ss, ss_len), 0);
+	ck_assert_int_eq(getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &len), 0);
+	return mtu > MTU;
+}
+
+static inline void
+wait_until_own(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0), ms = 0;
+
+	ck_assert_int_ge(fd, 0);
+	while (!is_own(fd) && ms++ < BOUND_MS)
+		ck_assert_int_eq(poll(NULL, 0, 1), 0);
+	ck_assert_int_le(ms, BOUND_MS);
+	close(fd);
+}
+
 /* In the test's network. */
 static inline void
 rig_attach(struct rig *r, unsigned queues)
@@ -80,6 +108,7 @@ rig_attach(struct rig *r, unsigned queues)
 	for (i = 0; i < ARRAY_LEN(here); i++)
 		ck_assert_int_eq(
 			link_setup(r->link, NAME, &here[i], &nets[i], MTU), 0);
+	wait_until_own();
 }
 
 static inline bool
