@@ -69,7 +69,7 @@ put_segment(
 	wbuf_init(&w, room, header);
 	wbuf_bytes(&w, b->header, b->header_len);
 	super_put_l4(s, i, len, &w);
-	super_sum(s, room + b->header_len, s->p + at, len, 0);
+	super_sum(s, L4_TUNNEL, room + b->header_len, s->p + at, len, 0);
 }
 
 bool

@@ -9,7 +9,7 @@
  * the payload, and a fresh checksum would hide what happened to it.
  *
  * A checksum of 0 is written as 0xffff, which is as right: in UDP 0 would say
- * that there is none.
+ * that there is none. But a segment of TCP has 0, as from its host (l4.c).
  */
 #include "gwd/super.h"
 
@@ -209,8 +209,8 @@ super_put_l4(const struct super *s, size_t i, size_t len, struct wbuf *w)
 }
 
 void
-super_sum(const struct super *s, uint8_t *l4, const uint8_t *payload,
-	size_t len, uint32_t addrs)
+super_sum(const struct super *s, enum l4_end to, uint8_t *l4,
+	const uint8_t *payload, size_t len, uint32_t addrs)
 {
 	size_t header = s->headers - s->l4;
 	uint32_t sum = addrs + s->proto + (uint32_t)(header + len);
@@ -219,8 +219,10 @@ super_sum(const struct super *s, uint8_t *l4, const uint8_t *payload,
 
 	sum += cksum_sum(l4, header) + cksum_sum(payload, len);
 	field = cksum_field(sum);
+	if (!field && !(to == L4_LOCAL && s->proto == TCP))
+		field = UINT16_MAX;
 	wbuf_init(&w, l4 + s->field, 2);
-	wbuf_be16(&w, field ? field : UINT16_MAX);
+	wbuf_be16(&w, field);
 }
 
 /* Writes the headers of segment i with this length of payload. */
@@ -255,7 +257,7 @@ super_segment(const struct super *s, size_t i, uint8_t *out, size_t size)
 	wbuf_bytes(&w, s->p + at, len);
 	if (!wbuf_ok(&w))
 		return 0;
-	super_sum(s, out + s->l4, s->p + at, len, s->pseudo);
+	super_sum(s, L4_LOCAL, out + s->l4, s->p + at, len, s->pseudo);
 	return w.len;
 }
 

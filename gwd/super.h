@@ -14,6 +14,7 @@
 #define GWD_SUPER_H
 
 #include "gwd/core.h"
+#include "gwd/l4.h"
 
 #define SUPER_VNET 10	 /* bytes of the device's header */
 #define SUPER_MAX  65535 /* bytes of an IP packet behind it */
@@ -46,9 +47,9 @@ size_t super_payload(const struct super *s, size_t i, size_t *len);
  * of its payload. */
 void super_put_l4(const struct super *s, size_t i, size_t len, struct wbuf *w);
 /* Fills in the checksum of a segment whose layer-4 header, with field 0, is
- * l4[0..headers): addrs is the sum of the addresses that it covers. */
-void super_sum(const struct super *s, uint8_t *l4, const uint8_t *payload,
-	size_t len, uint32_t addrs);
+ * l4[0..headers - s->l4): addrs is the sum of the addresses that it covers. */
+void super_sum(const struct super *s, enum l4_end to, uint8_t *l4,
+	const uint8_t *payload, size_t len, uint32_t addrs);
 
 /* Segment i as a packet of its own: its length; 0: out has too little room. */
 size_t super_segment(

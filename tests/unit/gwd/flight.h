@@ -156,7 +156,7 @@ flight_packet(const struct flight *f, size_t i, uint8_t *p)
 	sum = ~flight_sum(
 		      p + l4, head - l4 + n, flight_pseudo(f, head - l4 + n)) &
 	      0xffff;
-	flight_put(p + field, sum ? sum : 0xffff, 2);
+	flight_put(p + field, sum || f->proto == 6 ? sum : 0xffff, 2);
 	return head + n;
 }
 
@@ -206,6 +206,24 @@ flight_draw(uint64_t *rng, uint32_t below)
 	return (uint32_t)(((*rng >> 32) * below) >> 32);
 }
 
+/* Changes the payload so that the first packet's checksum comes to zero: at its
+ * host, or inside a tunnel, where it covers no addresses. */
+static inline void
+flight_zero(const struct flight *f, bool tunnel, uint8_t *payload)
+{
+	static uint8_t p[FLIGHT_MAX];
+	size_t len = flight_packet(f, 0, p), l4 = flight_l4(f);
+	uint32_t sum = tunnel ? f->proto + (uint32_t)(len - l4)
+			      : flight_pseudo(f, len - l4);
+
+	if (f->size < 2)
+		return;
+	/* without the checksum and what is to be changed */
+	flight_put(p + l4 + (f->proto == 17 ? 6 : 16), 0, 2);
+	flight_put(p + flight_headers(f), 0, 2);
+	flight_put(payload, ~flight_sum(p + l4, len - l4, sum) & 0xffff, 2);
+}
+
 /* A flight between these two, of up to FLIGHT_MAX bytes as a superpacket;
  * payload: FLIGHT_MAX bytes, refilled now and then. */
 static inline void
@@ -249,6 +267,8 @@ flight_random(struct flight *f, uint64_t *rng, const struct addr *src,
 		f->len -= f->len % f->size;
 	if (f->len == f->size)
 		f->len++;
+	if (!flight_draw(rng, 4))
+		flight_zero(f, flight_draw(rng, 2), payload);
 }
 
 #endif

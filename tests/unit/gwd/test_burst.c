@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A superpacket translated at once: its IPREF packets are, byte by byte and in
- * order, those that encap() makes of its segments one by one; and what must not
- * go that way does not.
+ * Superpackets translated at once: their IPREF packets are, byte by byte and in
+ * order, those that encap() makes of the packets that their host would have
+ * sent without offloads (flight.h); and what must not go that way does not.
  *
- * BURST_FLIGHTS in the environment: how many superpackets; BURST_SEED: another
- * seed.
+ * BURST_FLIGHTS in the environment: how many superpackets, about; BURST_SEED:
+ * another seed.
  */
 #include "gwd/burst.h"
 
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "gwd/encap.h"
 #include "gwd/maps.h"
+#include "gwd/udp_many.h"
 #include "tests/unit/gwd/flight.h"
 #include "tests/unit/run.h"
 
-#define FLIGHTS	 2000
-#define VERSIONS 4 /* of the local network and the tunnel */
-#define SYN	 0x02
+#define FLIGHTS	    2000
+#define FLOCK	    3
+#define WIRE_FLOCKS 50
+#define BOUND_MS    5000
+#define VERSIONS    4 /* of the local network and the tunnel */
+#define SYN	    0x02
 
 static uint8_t payload[FLIGHT_MAX];
-static uint8_t raw[FLIGHT_VNET + FLIGHT_MAX];
+static uint8_t raw[FLOCK][FLIGHT_VNET + FLIGHT_MAX];
 
 struct gateway {
 	struct gw_settings set;
@@ -87,111 +96,252 @@ gateway_fini(struct gateway *g)
 }
 
 static void
-read_flight(const struct flight *f, struct super *s)
+read_flight(const struct flight *f, uint8_t *b, struct super *s)
 {
-	ck_assert_int_eq(super_read(s, raw, flight_read(f, raw)), DROP_NONE);
+	ck_assert_int_eq(super_read(s, b, flight_read(f, b)), DROP_NONE);
 	ck_assert_uint_gt(s->n, 1);
 }
 
 /* --- the property ------------------------------------------------------- */
 
-/* Packet i of the flight, one by one. */
+/* Flights to one peer, whose packets share batches. */
+struct flock {
+	const struct gateway *g;
+	struct flight flight[FLOCK];
+	size_t n, at, packet; /* which is next to be found in a batch */
+	size_t n_segments;
+	const struct wire *wire; /* NULL: batches don't really leave */
+};
+
+/* A socket on the loopback interface whose messages the kernel cuts, and one
+ * that receives. */
+struct wire {
+	int from, to;
+};
+
+/* The next packet of the flock as its host would have sent it alone, translated
+ * alone. */
 static void
-reference(const struct gateway *g, const struct super *s, size_t i,
-	struct packet_out *out)
+reference(struct flock *k, struct packet_out *out)
 {
 	static uint8_t packet[FLIGHT_MAX];
-	struct packet_in in = {.p = packet, .number = (uint32_t)i};
+	struct packet_in in = {.p = packet, .number = (uint32_t)k->packet};
 
-	in.len = super_segment(s, i, packet, sizeof(packet));
-	ck_assert_uint_gt(in.len, 0);
-	encap(&g->set, g->maps, &in, out);
+	ck_assert_uint_lt(k->at, k->n);
+	in.len = flight_packet(&k->flight[k->at], k->packet, packet);
+	encap(&k->g->set, k->g->maps, &in, out);
 	ck_assert_int_eq(out->drop, DROP_NONE);
+	if (++k->packet == flight_count(&k->flight[k->at])) {
+		k->at++;
+		k->packet = 0;
+	}
 }
 
-/* What the kernel will cut off as packet i of t. */
-static void
-check_packet(const struct batch *t, size_t i, const struct packet_out *want)
-{
-	const struct iovec *v = &t->iov[2 * i];
-	size_t len = v[0].iov_len + v[1].iov_len;
-
-	if (len != want->len || memcmp(v[0].iov_base, want->p, v[0].iov_len) ||
-		memcmp(v[1].iov_base, want->p + v[0].iov_len, v[1].iov_len))
-		ck_abort_msg("packet %zu of %zu", i, t->n);
-	if (i + 1 < t->n ? len != t->size : len != t->last || len > t->size)
-		ck_abort_msg("size of packet %zu of %zu", i, t->n);
-	ck_assert(addr_eq(&t->peer, &want->peer));
-	ck_assert_uint_eq(t->tos, want->tos);
-}
-
-/* Checks t, whose first packet is segment `first`; returns which is next. */
+/* The bytes of a batch, as a message of one piece. */
 static size_t
-check_batch(const struct gateway *g, const struct super *s,
-	const struct burst *b, const struct batch *t, size_t first)
+flatten(const struct batch *t, uint8_t *message)
+{
+	const struct iovec *v;
+	size_t i, len = 0;
+
+	for (i = 0; i < 2 * t->n; i++) {
+		v = &t->iov[i];
+		ck_assert_uint_le(v->iov_len, BATCH_BYTES - len);
+		memcpy(message + len, v->iov_base, v->iov_len);
+		len += v->iov_len;
+	}
+	ck_assert_uint_eq(len, t->len);
+	return len;
+}
+
+/* What the kernel cuts off as packet i of n; its length. */
+static size_t
+cut(const uint8_t *message, size_t len, const struct batch *t, size_t i,
+	uint8_t *piece)
+{
+	size_t at = i * t->size, n = len - at;
+
+	ck_assert_uint_lt(at, len);
+	if (n > t->size)
+		n = t->size;
+	ck_assert_msg(i + 1 < t->n || at + n == len, "the rest");
+	memcpy(piece, message + at, n);
+	return n;
+}
+
+static void
+wire_send(const struct wire *w, const struct batch *t)
+{
+	const struct msghdr m = {
+		.msg_iov = (struct iovec *)(uintptr_t)t->iov,
+		.msg_iovlen = 2 * t->n,
+	};
+	int size = t->n > 1 ? (int)t->size : 0;
+
+	ck_assert_int_eq(
+		setsockopt(w->from, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)),
+		0);
+	ck_assert_int_eq(sendmsg(w->from, &m, 0), (ssize_t)t->len);
+}
+
+static size_t
+wire_receive(const struct wire *w, uint8_t *piece)
+{
+	struct pollfd p = {.fd = w->to, .events = POLLIN};
+	ssize_t n;
+
+	ck_assert_int_eq(poll(&p, 1, BOUND_MS), 1);
+	n = recv(w->to, piece, BATCH_BYTES, 0);
+	ck_assert_int_gt(n, 0);
+	return (size_t)n;
+}
+
+static void
+check_batch(struct flock *k, const struct batch *t)
 {
 	static uint8_t tunnel[FLIGHT_MAX + GW_GROWTH];
+	static uint8_t message[BATCH_BYTES], piece[BATCH_BYTES];
 	struct packet_out want = {.p = tunnel, .size = sizeof(tunnel)};
-	size_t i, bytes = 0;
+	size_t i, n, len = flatten(t, message);
 
 	ck_assert_uint_gt(t->n, 0);
 	ck_assert_uint_le(t->n, t->max);
-	ck_assert_uint_le(t->len, BATCH_BYTES);
-	for (i = 0; i < t->n; i++) {
-		reference(g, s, first + i, &want);
-		check_packet(t, i, &want);
-		bytes += want.len;
-		ck_assert_ptr_eq(b->used[0], want.used[0]);
-		ck_assert_ptr_eq(b->used[1], want.used[1]);
+	if (k->wire)
+		wire_send(k->wire, t);
+	for (i = 0; i < t->n; i++, k->n_segments++) {
+		reference(k, &want);
+		if (k->wire)
+			n = wire_receive(k->wire, piece);
+		else
+			n = cut(message, len, t, i, piece);
+		if (n != want.len || memcmp(piece, want.p, n))
+			ck_abort_msg("packet %zu of %zu", i, t->n);
+		ck_assert(addr_eq(&t->peer, &want.peer));
+		ck_assert_uint_eq(t->tos, want.tos);
 	}
-	ck_assert_uint_eq(t->len, bytes);
-	return first + t->n;
+}
+
+/* Flight f of the flock into batches; those that are full are checked. */
+static void
+fill(struct flock *k, size_t f, struct batch *t)
+{
+	static uint8_t tunnel[FLIGHT_MAX + GW_GROWTH];
+	struct packet_out want = {.p = tunnel, .size = sizeof(tunnel)};
+	struct flock one = {.g = k->g, .n = 1, .flight = {k->flight[f]}};
+	struct super s;
+	struct burst b;
+
+	read_flight(&k->flight[f], raw[f], &s);
+	ck_assert(burst_begin(&b, &k->g->set, k->g->maps, &s));
+	reference(&one, &want);
+	ck_assert_ptr_eq(b.used[0], want.used[0]);
+	ck_assert_ptr_eq(b.used[1], want.used[1]);
+	ck_assert_uint_eq(burst_size(&b), want.len);
+	while (!burst_fill(&b, t)) {
+		/* as many as go; behind other flights it may be none */
+		ck_assert(k->at < f || t->n == t->max ||
+			  t->len + burst_size(&b) > BATCH_BYTES);
+		check_batch(k, t);
+		batch_init(t, t->max);
+	}
 }
 
 static void
-check_burst(const struct gateway *g, const struct flight *f, size_t max)
+check_flock(struct flock *k, size_t max)
 {
 	static struct batch t;
-	struct super s;
-	struct burst b;
-	size_t next = 0;
-	bool done;
+	size_t f;
 
-	read_flight(f, &s);
-	ck_assert(burst_begin(&b, &g->set, g->maps, &s));
-	do {
-		batch_init(&t, max);
-		done = burst_fill(&b, &t);
-		if (t.n > 1)
-			ck_assert_uint_eq(t.size, burst_size(&b));
-		/* as many as go */
-		ck_assert(done || t.n == max ||
-			  t.len + burst_size(&b) > BATCH_BYTES);
-		next = check_batch(g, &s, &b, &t, next);
-	} while (!done);
-	ck_assert_uint_eq(next, s.n);
+	batch_init(&t, max);
+	for (f = 0; f < k->n; f++)
+		fill(k, f, &t);
+	check_batch(k, &t);
+	ck_assert_uint_eq(k->at, k->n);
+}
+
+/* Some flights, perhaps alike enough to share batches. */
+static void
+draw_flock(struct flock *k, uint64_t *rng)
+{
+	size_t i;
+
+	k->n = 1 + flight_draw(rng, FLOCK);
+	k->at = k->packet = 0;
+	for (i = 0; i < k->n; i++) {
+		if (!i || flight_draw(rng, 2))
+			flight_random(&k->flight[i], rng, &k->g->host,
+				&k->g->remote, payload);
+		else
+			k->flight[i] = k->flight[i - 1];
+		k->flight[i].flags &= (uint8_t)~SYN;
+	}
+}
+
+static void
+check_flocks(
+	unsigned versions, unsigned long n, const struct wire *wire, size_t max)
+{
+	static const uint64_t refs[] = {7, UINT64_C(1) << 40, UINT64_MAX};
+	uint64_t seed = flight_number("BURST_SEED", 20261123) + versions;
+	struct flock k = {.wire = wire};
+	uint64_t rng = seed;
+	struct gateway g;
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		gateway_init(&g, versions, refs[flight_draw(&rng, 3)]);
+		g.set.dec_ttl = flight_draw(&rng, 2);
+		k.g = &g;
+		draw_flock(&k, &rng);
+		check_flock(&k, flight_draw(&rng, 2) ? max : BATCH_OLD);
+		gateway_fini(&g);
+	}
+	printf("burst, versions %u%s: %zu packets of seed %llu\n", versions,
+		wire ? ", cut by the kernel" : "", k.n_segments,
+		(unsigned long long)seed);
 }
 
 START_TEST(test_property)
 {
-	static const uint64_t refs[] = {7, UINT64_C(1) << 40, UINT64_MAX};
-	unsigned long n = flight_number("BURST_FLIGHTS", FLIGHTS), i;
-	uint64_t seed = flight_number("BURST_SEED", 20261123) + (unsigned)_i;
-	uint64_t rng = seed;
-	struct gateway g;
-	struct flight f;
+	check_flocks((unsigned)_i,
+		flight_number("BURST_FLIGHTS", FLIGHTS) / VERSIONS / 2, NULL,
+		BATCH_MAX);
+}
+END_TEST
 
-	for (i = 0; i < n / VERSIONS; i++) {
-		gateway_init(&g, (unsigned)_i, refs[flight_draw(&rng, 3)]);
-		g.set.dec_ttl = flight_draw(&rng, 2);
-		flight_random(&f, &rng, &g.host, &g.remote, payload);
-		f.flags &= (uint8_t)~SYN;
-		check_burst(
-			&g, &f, flight_draw(&rng, 2) ? BATCH_OLD : BATCH_MAX);
-		gateway_fini(&g);
+/* --- the same, cut by the kernel ---------------------------------------- */
+
+static void
+wire_open(struct wire *w)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(a);
+	int room = 4 << 20;
+
+	w->from = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	w->to = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ck_assert(w->from >= 0 && w->to >= 0);
+	/* as much as it gives */
+	(void)setsockopt(w->to, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	ck_assert_int_eq(bind(w->to, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(getsockname(w->to, (struct sockaddr *)&a, &len), 0);
+	ck_assert_int_eq(connect(w->from, (struct sockaddr *)&a, len), 0);
+}
+
+START_TEST(test_cut_by_kernel)
+{
+	unsigned most = udp_most_segments();
+	struct wire w;
+
+	if (!most) {
+		printf("burst: this kernel cuts nothing\n");
+		return;
 	}
-	printf("burst, versions %d: %lu flights of seed %llu\n", _i, i,
-		(unsigned long long)seed);
+	wire_open(&w);
+	check_flocks((unsigned)_i, WIRE_FLOCKS, &w, most);
+	close(w.from);
+	close(w.to);
 }
 END_TEST
 
@@ -219,7 +369,7 @@ begins(const struct gateway *g, const struct flight *f)
 	struct super s;
 	struct burst b;
 
-	read_flight(f, &s);
+	read_flight(f, raw[0], &s);
 	return burst_begin(&b, &g->set, g->maps, &s);
 }
 
@@ -269,7 +419,7 @@ START_TEST(test_long_headers)
 	f.tcp_more = BURST_TEMPLATE - 40 - 192 - 20;
 	ck_assert(begins(&g, &f));
 	f.tcp_more += 4;
-	read_flight(&f, &s);
+	read_flight(&f, raw[0], &s);
 	ck_assert(!burst_begin(&b, &g.set, g.maps, &s));
 	ck_assert_uint_gt(super_segment(&s, 0, out, sizeof(out)), 0);
 	gateway_fini(&g);
@@ -324,6 +474,7 @@ main(void)
 
 	tcase_set_timeout(tc, TEST_TIMEOUT);
 	tcase_add_loop_test(tc, test_property, 0, VERSIONS);
+	tcase_add_loop_test(tc, test_cut_by_kernel, 0, VERSIONS);
 	tcase_add_loop_test(tc, test_not_plain, 0, VERSIONS);
 	tcase_add_test(tc, test_long_headers);
 	tcase_add_test(tc, test_batch);
