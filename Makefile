@@ -77,7 +77,7 @@ MANPAGES  = $(PROGRAMS:%=$(BUILD)/man/%.8)
 FUZZERS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
 BENCH     = $(BUILD)/tests/bench
 BENCHES   = $(addprefix $(BENCH)/,mapper_load echo_server sqlite_rows slow_sync.so \
-	path_load maps_lookup)
+	path_load maps_lookup core_cost)
 
 .PHONY: all check e2e model proofs kill-loop fuzz fuzz-short fuzzers bench bench-mapper bench-path \
 	benches bare format install clean tests print-pure
@@ -161,6 +161,8 @@ $(BENCH)/path_load: $(addprefix $(BENCH)/,path_load.o path_net.o udp_stream.o \
 $(BENCH)/path_load: LIBS_bench = -lpthread
 $(BENCH)/maps_lookup: $(BENCH)/maps_lookup.o $(BUILD)/gwd.a
 $(BENCH)/maps_lookup: LIBS_bench = $(LIBS_gwd)
+$(BENCH)/core_cost: $(BENCH)/core_cost.o $(BUILD)/gwd.a
+$(BENCH)/core_cost: LIBS_bench = $(LIBS_gwd)
 $(filter-out %.so,$(BENCHES)): $(LIB)
 	@$(if $(V),,echo "  LD      $@")
 	$(Q)$(call link,$(filter %.o %.a,$^)) -Wl,-rpath,$(abspath $(BUILD)/lib) \
