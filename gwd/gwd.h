@@ -12,6 +12,7 @@
 #include "gwd/wait.h"
 #include "gwd/worker.h"
 
+struct kernel_drops;
 struct maps;
 struct peers_file;
 struct tracer;
@@ -31,6 +32,7 @@ struct gwd {
 	struct paths *hosts;	       /* to local hosts */
 	int tun_fd, udp_fd;
 	int raw_fd; /* -1: not needed */
+	struct kernel_drops *kernel_drops;
 	struct tracer *tracer;
 	struct wait *wait;
 	struct worker *worker;

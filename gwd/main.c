@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "gwd/gwd.h"
+#include "gwd/kernel_drops.h"
 #include "gwd/link.h"
 #include "gwd/maps.h"
 #include "gwd/metrics.h"
@@ -275,6 +276,29 @@ stop_socket(struct daemon *d)
 	close(g->udp_fd);
 }
 
+static int
+start_kernel_drops(struct daemon *d)
+{
+	struct gwd *g = d->state;
+	const struct kernel_drops_config cfg = {
+		.base = d->base,
+		.device = g->conf.ifname,
+		.fds = &g->udp_fd,
+		.n = 1,
+	};
+
+	g->kernel_drops = kernel_drops_new(&cfg);
+	return g->kernel_drops ? 0 : -EIO;
+}
+
+static void
+stop_kernel_drops(struct daemon *d)
+{
+	struct gwd *g = d->state;
+
+	kernel_drops_free(g->kernel_drops);
+}
+
 static enum drop
 on_wait(const struct packet_in *in, const struct packet_out *out,
 	unsigned asked, uint64_t now, void *arg)
@@ -465,6 +489,7 @@ main(int argc, char **argv)
 		{"state file", start_state, stop_state},
 		{"tun", start_device, stop_device},
 		{"tunnel socket", start_socket, stop_socket},
+		{"kernel's drops", start_kernel_drops, stop_kernel_drops},
 		{"worker", start_worker, stop_worker},
 		{"keep-alive", start_keepalive, stop_keepalive},
 		{"feed", start_feed, stop_feed},

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "gwd/gwd.h"
+#include "gwd/kernel_drops.h"
 #include "gwd/maps.h"
 #include "gwd/report.h"
 #include "libipref/ctl.h"
@@ -71,6 +72,18 @@ packet_metrics(struct ctl_metrics *m, const struct gwd *g)
 	one(m, P "waiting_bytes", CTL_GAUGE,
 		"Bytes of packets that wait for the mapper.",
 		pending_bytes(wait_pending(g->wait)));
+}
+
+static void
+kernel_metrics(struct ctl_metrics *m, const struct gwd *g)
+{
+	struct kernel_dropped n = kernel_drops_get(g->kernel_drops);
+
+	ctl_metric(m, P "kernel_dropped_packets_total", CTL_COUNTER,
+		"Packets that the kernel dropped before the gateway saw them, "
+		"above all for want of room.");
+	ctl_sample(m, "at=\"device\"", n.device);
+	ctl_sample(m, "at=\"sockets\"", n.sockets);
 }
 
 static void
@@ -183,6 +196,7 @@ metrics(struct ctl_metrics *m, void *arg)
 	const struct gwd *g = arg;
 
 	packet_metrics(m, g);
+	kernel_metrics(m, g);
 	feed_metrics(m, g);
 	peer_metrics(m, g);
 	path_metrics(m, g);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "gwd/gwd.h"
+#include "gwd/kernel_drops.h"
 #include "gwd/maps.h"
 #include "gwd/report.h"
 #include "gwd/show.h"
@@ -56,6 +57,17 @@ show_tentative(void *arg)
 }
 
 static json_t *
+kernel_drops_object(struct kernel_drops *k)
+{
+	struct kernel_dropped n = kernel_drops_get(k);
+	json_t *o = json_object();
+
+	show_number(o, "device", n.device);
+	show_number(o, "sockets", n.sockets);
+	return o;
+}
+
+static json_t *
 show_counters(void *arg)
 {
 	const struct gwd *g = arg;
@@ -76,6 +88,7 @@ show_counters(void *arg)
 			show_number(
 				drops, drop_label((enum drop)i), c->drops[i]);
 	show_put(o, "drops", drops);
+	show_put(o, "kernel_drops", kernel_drops_object(g->kernel_drops));
 	show_number(o, "fragmented", c->fragmented);
 	show_number(o, "waited", c->waited);
 	return o;
