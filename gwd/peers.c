@@ -206,7 +206,7 @@ add(struct peers *p, const struct addr *addr, uint64_t now_ms)
 	if (oldest)
 		evict(p, oldest);
 	n->peer.addr = *addr;
-	n->peer.since_ms = now_ms;
+	n->peer.since_ms = n->peer.step_ms = now_ms;
 	if (table_put(&p->table, n)) {
 		free(n);
 		return NULL;
@@ -274,12 +274,14 @@ static const enum way step_ways[] = {
 	[PEER_ANSWERED] = WAY_IN,
 };
 
-/* A packet went this way. */
+/* A packet went this way, and not before the one that made the last step. */
 static void
-step(struct peers *p, struct peer *peer, enum way way)
+step(struct peers *p, struct peer *peer, enum way way, uint64_t at_ms)
 {
-	if (peer->proof == PEER_PROVED || step_ways[peer->proof] != way)
+	if (peer->proof == PEER_PROVED || step_ways[peer->proof] != way ||
+		at_ms < peer->step_ms)
 		return;
+	peer->step_ms = at_ms;
 	if (peer->proof == PEER_ANSWERED)
 		prove(p, peer);
 	else
@@ -303,7 +305,7 @@ peers_heard(struct peers *p, const struct endpoint *from, const struct addr *to,
 	if (!n)
 		return;
 	unlink_node(p, n);
-	step(p, &n->peer, WAY_IN);
+	step(p, &n->peer, WAY_IN, now_ms);
 	n->peer.heard_ms = now_ms;
 	link_node(p, n, now_ms);
 	n->peer.in_packets++;
@@ -367,7 +369,7 @@ count_sent(struct peers *p, struct peer *peer, size_t len, uint64_t now_ms)
 	peer->sent_ms = now_ms;
 	peer->out_packets++;
 	peer->out_bytes += len;
-	step(p, peer, WAY_OUT);
+	step(p, peer, WAY_OUT, now_ms);
 }
 
 struct peer_way
@@ -474,8 +476,9 @@ peers_carried(struct peers *p, const struct addr *addr,
 		return;
 	at_ms[WAY_IN] = carried_ms(peer, use, WAY_IN, now_ms);
 	at_ms[WAY_OUT] = carried_ms(peer, use, WAY_OUT, now_ms);
-	if (peer->proof != PEER_PROVED && at_ms[step_ways[peer->proof]])
-		step(p, peer, step_ways[peer->proof]);
+	if (peer->proof != PEER_PROVED)
+		step(p, peer, step_ways[peer->proof],
+			at_ms[step_ways[peer->proof]]);
 	if (at_ms[WAY_IN]) {
 		set_later(&peer->heard_ms, at_ms[WAY_IN]);
 		set_later(&peer->port_heard_ms, at_ms[WAY_IN]);

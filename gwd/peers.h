@@ -42,6 +42,7 @@ struct peer {
 	struct addr to; /* of ours, that it writes to; version 0: not known */
 	enum peer_proof proof;
 	uint64_t since_ms;	/* it came into the table */
+	uint64_t step_ms;	/* the last step of its proof, or since_ms */
 	uint64_t heard_ms;	/* last datagram; 0: never */
 	uint64_t port_heard_ms; /* last datagram from port; 0: never, also when
 				 * the port is known from before a restart */
@@ -107,10 +108,10 @@ struct peer_way peers_sent(
  * - out: sent_ms and used_ms become the time of the last one, out_packets and
  *   out_bytes grow.
  * - Times don't go back, and none is later than now_ms.
- * - The proof takes one step at most, the next one, if there was a packet of
- *   the way that it asks for: which came first is not known. So it takes a call
- *   for each step that is left; and when this is called also just before
- *   peers_heard() and peers_sent(), it is never ahead of what happened. */
+ * - The proof takes one step at most, the next one, if the last packet of the
+ *   way that it asks for was not before the one that made the last step: of
+ *   those before it is not known which came first. So it takes a call for each
+ *   step that is left, and is never ahead of what happened. */
 void peers_carried(struct peers *p, const struct addr *addr,
 	const struct route_use *use, uint64_t now_ms);
 /* Before a peer is pushed out, ask() is called (NULL: nothing is): what it then

@@ -61,7 +61,7 @@ struct steer {
 };
 
 /* What lanes moved of this peer is told to peers. To be called before
- * peers_heard() and peers_sent(). */
+ * peers_heard(). */
 void steer_take(
 	const struct steer *s, const struct addr *peer, uint64_t now_ms);
 /* steer_take() for peers_set_ask(); arg: a struct steer. */

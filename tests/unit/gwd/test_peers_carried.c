@@ -147,8 +147,8 @@ START_TEST(test_one_by_one)
 }
 END_TEST
 
-/* Of one peer: told now and then, and just before a packet by the slow way. At
- * these times all is the same, but the proof may be behind, never ahead. */
+/* Of one peer: told now and then, and just before it is heard by the slow way.
+ * At these times all is the same, but the proof may be behind, never ahead. */
 static void
 run_later(uint32_t seed)
 {
@@ -165,10 +165,10 @@ run_later(uint32_t seed)
 	state = seed;
 	moved(q, &a, any(2), now);
 	for (i = 0; i < 12; i++) {
-		now += any(500);
+		now += 1 + any(500);
 		way = any(2);
 		slow = !is_plain(q, &a, way) || any(4) == 0;
-		told = slow || any(3) == 0;
+		told = (slow && way == WAY_IN) || any(3) == 0;
 		if (!slow)
 			note(&use, way, now);
 		if (told) {
@@ -217,6 +217,24 @@ START_TEST(test_proof)
 		ck_assert_uint_eq(peers_proved(p), after[i] == PEER_PROVED);
 	}
 	ck_assert_ptr_nonnull(peers_next_kept(p, NULL));
+	peers_free(p);
+}
+END_TEST
+
+/* What was heard before the answer is no answer to it, even if it is told
+ * later. */
+START_TEST(test_before)
+{
+	struct peers *p = peers_new(8, 1045);
+	struct addr a = peer_addr(1);
+
+	moved(p, &a, WAY_IN, 1000);
+	moved(p, &a, WAY_OUT, 1500);
+	carried(p, &a, WAY_IN, 1499, 2000);
+	ck_assert_int_eq(peers_get(p, &a)->proof, PEER_ANSWERED);
+	ck_assert_uint_eq(peers_get(p, &a)->heard_ms, 1499);
+	carried(p, &a, WAY_IN, 2001, 3000);
+	ck_assert_int_eq(peers_get(p, &a)->proof, PEER_PROVED);
 	peers_free(p);
 }
 END_TEST
@@ -439,6 +457,6 @@ START_TEST(test_none_left)
 }
 END_TEST
 
-RUN_TESTS("peers_carried", test_one_by_one, test_later, test_proof,
+RUN_TESTS("peers_carried", test_one_by_one, test_later, test_proof, test_before,
 	test_one_way, test_times, test_gone, test_way, test_asked,
 	test_all_asked, test_none_left)
