@@ -33,8 +33,7 @@ struct peers {
 	uint16_t default_port;
 	const struct peer_confs *confs;
 	struct addr pub;
-	void (*ask)(const struct addr *addr, uint64_t now_ms, void *arg);
-	void *ask_arg;
+	struct peers_lanes lanes; /* functions NULL: there are none */
 	struct peers_stats stats;
 };
 
@@ -73,7 +72,15 @@ drop_node(struct peers *p, struct node *n)
 		p->stats.version++;
 	}
 	(void)table_del(&p->table, &n->peer.addr);
+	if (p->lanes.gone)
+		p->lanes.gone(&n->peer.addr, p->lanes.arg);
 	free(n);
+}
+
+void
+peers_set_lanes(struct peers *p, const struct peers_lanes *lanes)
+{
+	p->lanes = lanes ? *lanes : (struct peers_lanes){0};
 }
 
 void
@@ -83,19 +90,11 @@ peers_free(struct peers *p)
 
 	if (!p)
 		return;
+	peers_set_lanes(p, NULL);
 	while ((n = TAILQ_FIRST(&p->kept)) || (n = TAILQ_FIRST(&p->others)))
 		drop_node(p, n);
 	table_fini(&p->table);
 	free(p);
-}
-
-void
-peers_set_ask(struct peers *p,
-	void (*ask)(const struct addr *addr, uint64_t now_ms, void *arg),
-	void *arg)
-{
-	p->ask = ask;
-	p->ask_arg = arg;
 }
 
 void
@@ -128,8 +127,8 @@ oldest_of(struct peers *p, struct node_list *list, uint64_t now_ms)
 	struct node *n = TAILQ_FIRST(list);
 	int i;
 
-	for (i = 0; n && p->ask && i < ASK_MAX; i++) {
-		p->ask(&n->peer.addr, now_ms, p->ask_arg);
+	for (i = 0; n && p->lanes.ask && i < ASK_MAX; i++) {
+		p->lanes.ask(&n->peer.addr, now_ms, p->lanes.arg);
 		if (n == TAILQ_FIRST(list))
 			break;
 		n = TAILQ_FIRST(list);

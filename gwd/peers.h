@@ -114,11 +114,17 @@ struct peer_way peers_sent(
  *   step that is left, and is never ahead of what happened. */
 void peers_carried(struct peers *p, const struct addr *addr,
 	const struct route_use *use, uint64_t now_ms);
-/* Before a peer is pushed out, ask() is called (NULL: nothing is): what it then
- * tells peers_carried() of this peer counts. */
-void peers_set_ask(struct peers *p,
-	void (*ask)(const struct addr *addr, uint64_t now_ms, void *arg),
-	void *arg);
+/* Where others move packets. */
+struct peers_lanes {
+	/* A peer is about to be pushed out: what peers_carried() is then told
+	 * of it counts. */
+	void (*ask)(const struct addr *addr, uint64_t now_ms, void *arg);
+	/* It is not in the table any more. */
+	void (*gone)(const struct addr *addr, void *arg);
+	void *arg;
+};
+/* NULL: nobody does, as at first. */
+void peers_set_lanes(struct peers *p, const struct peers_lanes *lanes);
 /* How many bytes an ICMP message may have that was caused by a packet from
  * addr. Peers that have not proved themselves never get more than they sent, so
  * that nothing is gained by forging their address. */

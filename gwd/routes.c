@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * 1. What lanes read for each packet, the first line of a route and its way, is
- *    written only when the way changes, a route beside it comes or goes, or
- *    batches turn out to be refused.
+ *    written only when the way changes or batches turn out to be refused.
  * 2. A lane writes `packets` of its cell last; who reads it first sees bytes
  *    and time of at least these packets.
  */
@@ -30,9 +29,11 @@ struct route {
 	_Atomic(struct route_way *) way; /* owned; any thread */
 	struct route *self;		 /* for lanes, to which it is const */
 	_Atomic bool no_batches;	 /* any thread; once true, it stays */
-	TAILQ_ENTRY(route) link;	 /* control thread */
 
-	ON_ITS_LINE struct route_use taken; /* control thread; no times */
+	/* control thread */
+	ON_ITS_LINE struct route_use taken; /* no times */
+	TAILQ_ENTRY(route) link;
+
 	ON_ITS_LINE struct cell cells[];
 };
 
@@ -46,7 +47,7 @@ struct routes {
 	maps_retire *retire;
 	unsigned lanes;
 	size_t max;
-	struct route_list all; /* control thread; owned */
+	struct route_list all; /* control thread; owned; by turns */
 };
 
 struct routes *
@@ -286,9 +287,15 @@ routes_take(struct routes *r, const struct addr *peer, struct route_use *use)
 }
 
 const struct route *
-routes_next(const struct routes *r, const struct route *after)
+routes_turn(struct routes *r)
 {
-	return after ? TAILQ_NEXT(after, link) : TAILQ_FIRST(&r->all);
+	struct route *route = TAILQ_FIRST(&r->all);
+
+	if (route) {
+		TAILQ_REMOVE(&r->all, route, link);
+		TAILQ_INSERT_TAIL(&r->all, route, link);
+	}
+	return route;
 }
 
 size_t

@@ -71,9 +71,9 @@ void routes_del(struct routes *r, const struct addr *peer);
 /* What was moved since this was last asked. False: nothing. */
 bool routes_take(struct routes *r, const struct addr *peer,
 	struct route_use *use) MUSTCHECK;
-/* Walks all: after NULL begins; NULL at the end. Valid until it is removed. */
-const struct route *routes_next(
-	const struct routes *r, const struct route *after);
+/* Walks round and round: gives the one that was not given for longest; new ones
+ * come last. NULL: there are none. */
+const struct route *routes_turn(struct routes *r);
 size_t routes_count(const struct routes *r);
 
 #endif

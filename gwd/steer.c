@@ -19,12 +19,6 @@ steer_take(const struct steer *s, const struct addr *peer, uint64_t now_ms)
 	(void)take(s, peer, now_ms);
 }
 
-void
-steer_ask(const struct addr *peer, uint64_t now_ms, void *arg)
-{
-	steer_take(arg, peer, now_ms);
-}
-
 static bool
 is_worth_it(const struct peer *p, uint64_t now_ms)
 {
@@ -85,15 +79,60 @@ steer_peer(const struct steer *s, const struct addr *peer, uint64_t now_ms)
 	steer(s, peer, true, now_ms);
 }
 
-void
-steer_tick(const struct steer *s, uint64_t now_ms)
+/* The next so many, by turns. */
+static void
+steer_next(const struct steer *s, size_t n, uint64_t now_ms)
 {
-	const struct route *route, *next;
+	const struct route *route;
 	struct addr peer;
 
-	for (route = routes_next(s->routes, NULL); route; route = next) {
-		next = routes_next(s->routes, route);
+	for (; n > 0 && (route = routes_turn(s->routes)); n--) {
 		peer = route_way(route)->peer;
 		steer(s, &peer, take(s, &peer, now_ms), now_ms);
 	}
+}
+
+void
+steer_some(const struct steer *s, uint64_t now_ms)
+{
+	size_t n = routes_count(s->routes);
+
+	steer_next(s, n < STEER_SOME ? n : STEER_SOME, now_ms);
+}
+
+void
+steer_all(const struct steer *s, uint64_t now_ms)
+{
+	steer_next(s, routes_count(s->routes), now_ms);
+}
+
+/* --- life --------------------------------------------------------------- */
+
+static void
+on_ask(const struct addr *peer, uint64_t now_ms, void *arg)
+{
+	steer_take(arg, peer, now_ms);
+}
+
+static void
+on_gone(const struct addr *peer, void *arg)
+{
+	const struct steer *s = arg;
+
+	routes_del(s->routes, peer);
+}
+
+void
+steer_start(struct steer *s)
+{
+	const struct peers_lanes lanes = {
+		.ask = on_ask, .gone = on_gone, .arg = s};
+
+	peers_set_lanes(s->peers, &lanes);
+}
+
+void
+steer_stop(struct steer *s)
+{
+	peers_set_lanes(s->peers, NULL);
 }

@@ -9,11 +9,12 @@
  * at least twice (so that datagrams from made-up addresses make none) and moved
  * anything within STEER_IDLE_MS, and whose path MTU is known. Anything else
  * goes the slow way. A route never says what is not so any more, but for the
- * packets that a lane has in hand; only of a peer that was pushed out it stays,
- * until the next second.
+ * packets that a lane has in hand; only what is believed of a path for some
+ * time may end up to a turn of steer_some() later.
  *
- * What peers know of the lanes' packets is up to a second old. What could an
- * attacker, who forges datagrams and ICMP messages, gain by that?
+ * What peers know of the lanes' packets is as old as the last turn: a second
+ * with up to STEER_SOME routes. What could an attacker, who forges datagrams
+ * and ICMP messages, gain by that?
  *
  * - A peer's port: a datagram from another port is adopted after a second's
  *   silence. Such datagrams go the slow way, and steer_take() comes before
@@ -25,11 +26,9 @@
  * - Being proved: it may come late, never early (peers_carried()). Until then
  *   ICMP errors of ours to that address are bounded by the bytes that we know
  *   came from it, which are fewer than did.
- * - A peer's place in the table: before one is pushed out, the lanes are asked
- *   (peers_set_ask() with steer_ask()).
- * - A second of packets after it was pushed out all the same (as the one silent
- *   for longest it had none), to the port that was its own.
- * - Use of paths is noted by the second, and entries are in use for sixty.
+ * - A peer's place in the table: before one is pushed out, the lanes are
+ *   asked. Its route goes with it.
+ * - Use of paths is noted by turns, and entries are in use for a minute.
  * - Keep-alives come early, if at all: as if a packet less had been sent.
  * - Work: each datagram that is not plain costs the slow way one look at the
  *   lanes' counters. It is as before bounded by what the slow way takes.
@@ -42,11 +41,11 @@
 #include "gwd/routes.h"
 
 #define STEER_TICK_MS 1000
+#define STEER_SOME    4096 /* in a tick */
 #define STEER_IDLE_MS (60 * 1000)
 #define STEER_PACKETS 2 /* by the slow way, before there is a route */
 
-/* All borrowed. As many routes as peers always have room but for what is left
- * of those pushed out within the second. */
+/* All borrowed. There are never more routes than peers. */
 struct steer {
 	const struct gw_settings *set;
 	const struct peer_confs *confs;
@@ -60,19 +59,25 @@ struct steer {
 	void *arg;
 };
 
+/* From now on, and until stopped, peers asks and tells us about those that have
+ * to go (peers_set_lanes()). */
+void steer_start(struct steer *s);
+void steer_stop(struct steer *s);
+
 /* What lanes moved of this peer is told to peers. To be called before
  * peers_heard(). */
 void steer_take(
 	const struct steer *s, const struct addr *peer, uint64_t now_ms);
-/* steer_take() for peers_set_ask(); arg: a struct steer. */
-void steer_ask(const struct addr *peer, uint64_t now_ms, void *arg);
 /* The route of this peer as it has to be now, taken first. To be called when
  * the slow way has heard from it or sent to it, and when something was learned
  * of its path. Changes nothing, and costs a few lookups, if nothing changed. */
 void steer_peer(
 	const struct steer *s, const struct addr *peer, uint64_t now_ms);
-/* The same for all that have a route: every STEER_TICK_MS, and when settings
- * were changed (after peers_configure() and paths_fix()). */
-void steer_tick(const struct steer *s, uint64_t now_ms);
+/* The same for those that have a route, every STEER_TICK_MS: for all of them,
+ * or for STEER_SOME by turns. */
+void steer_some(const struct steer *s, uint64_t now_ms);
+/* The same for all at once: when settings were changed (after peers_configure()
+ * and paths_fix()). */
+void steer_all(const struct steer *s, uint64_t now_ms);
 
 #endif

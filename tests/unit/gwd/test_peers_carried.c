@@ -354,6 +354,14 @@ on_ask(const struct addr *addr, uint64_t now_ms, void *arg)
 }
 
 static void
+ask(struct busy *b)
+{
+	const struct peers_lanes lanes = {.ask = on_ask, .arg = b};
+
+	peers_set_lanes(b->p, &lanes);
+}
+
+static void
 prove(struct peers *p, const struct addr *a, uint64_t now)
 {
 	moved(p, a, WAY_IN, now);
@@ -372,7 +380,7 @@ stays(bool proved, bool asked)
 	bool there;
 
 	if (asked)
-		peers_set_ask(b.p, on_ask, &b);
+		ask(&b);
 	if (proved)
 		prove(b.p, &b.addr, 1000);
 	else
@@ -418,7 +426,8 @@ START_TEST(test_all_asked)
 
 	for (max = 2; max < 40; max++) {
 		p = peers_new(max, 1045);
-		peers_set_ask(p, on_ask_all, p);
+		peers_set_lanes(
+			p, &(struct peers_lanes){.ask = on_ask_all, .arg = p});
 		for (i = 0; i < 250; i++) {
 			a = peer_addr(i);
 			moved(p, &a, WAY_IN, 1000 + 11000 * i);
@@ -440,7 +449,7 @@ START_TEST(test_none_left)
 	struct addr a;
 	uint32_t i;
 
-	peers_set_ask(b.p, on_ask, &b);
+	ask(&b);
 	for (i = 0; i < 3; i++) {
 		a = peer_addr(i);
 		prove(b.p, &a, 1000);
@@ -457,6 +466,61 @@ START_TEST(test_none_left)
 }
 END_TEST
 
+static void
+on_gone(const struct addr *addr, void *arg)
+{
+	bool *gone = arg;
+
+	ck_assert(!gone[addr->b[3]]);
+	gone[addr->b[3]] = true;
+}
+
+/* Who is in the table is not said to be gone, all others are. */
+static void
+check_gone(const struct peers *p, const bool *gone, uint32_t n)
+{
+	struct addr a;
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		a = peer_addr(i);
+		ck_assert(gone[i] == (peers_get(p, &a) == NULL));
+	}
+}
+
+START_TEST(test_told_gone)
+{
+	char denied[] = "192.0.0.96/27", *line = denied;
+	const struct conf_list none = {0}, deny = {&line, 1};
+	const struct peer_conf_lists lists = {
+		.peer = &none, .allow = &none, .deny = &deny, .ver = 4};
+	struct peers *p = peers_new(16, 1045);
+	bool gone[256] = {false};
+	struct peer_confs confs;
+	struct addr a;
+	char why[200];
+	uint32_t i;
+
+	peers_set_lanes(p, &(struct peers_lanes){.gone = on_gone, .arg = gone});
+	for (i = 0; i < 100; i++) {
+		a = peer_addr(i);
+		if (i % 2)
+			prove(p, &a, 1000 + PEERS_IN_USE_MS * i);
+		else
+			moved(p, &a, WAY_IN, 1000 + PEERS_IN_USE_MS * i);
+	}
+	ck_assert_uint_ge(peers_count(p), 15);
+	check_gone(p, gone, 100);
+	ck_assert(!gone[98] && !gone[99]);
+	ck_assert_int_eq(peer_confs_init(&confs, &lists, why, sizeof(why)), 0);
+	peers_configure(p, &confs, 1000);
+	check_gone(p, gone, 100);
+	ck_assert(gone[98] && gone[99]);
+	peers_free(p);
+	peer_confs_fini(&confs);
+}
+END_TEST
+
 RUN_TESTS("peers_carried", test_one_by_one, test_later, test_proof, test_before,
 	test_one_way, test_times, test_gone, test_way, test_asked,
-	test_all_asked, test_none_left)
+	test_all_asked, test_none_left, test_told_gone)

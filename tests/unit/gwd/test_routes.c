@@ -132,10 +132,8 @@ START_TEST(test_full)
 {
 	struct routes *r = routes_new(1000, LANES, retire);
 	struct route_way way;
-	const struct route *route = NULL;
 	struct addr a;
 	uint32_t i;
-	size_t n = 0;
 
 	for (i = 0; i < 1000; i++) {
 		way = way_to(i);
@@ -147,9 +145,7 @@ START_TEST(test_full)
 	way = way_to(7);
 	way.mtu = 1400;
 	set(r, &way);
-	while ((route = routes_next(r, route)))
-		n++;
-	ck_assert_uint_eq(n, 1000);
+	ck_assert_uint_eq(routes_count(r), 1000);
 	for (i = 0; i < 1000; i++) {
 		a = number(i);
 		ck_assert(addr_eq(&get(r, i)->peer, &a));
@@ -164,30 +160,39 @@ START_TEST(test_full)
 }
 END_TEST
 
-/* All may be removed on the way. */
-START_TEST(test_walk)
+static void
+turn(struct routes *r, uint32_t i)
 {
-	struct routes *r = routes_new(100, LANES, retire);
-	const struct route *route, *next;
-	struct route_way way;
-	bool seen[100] = {false};
+	const struct route *route = routes_turn(r);
+	const struct addr a = number(i);
+
+	ck_assert_ptr_nonnull(route);
+	ck_assert(addr_eq(&route_way(route)->peer, &a));
+}
+
+START_TEST(test_turn)
+{
+	struct routes *r = routes_new(10, LANES, retire);
+	struct route_way ways[] = {way_to(0), way_to(1), way_to(2), way_to(3)};
 	uint32_t i;
 
-	ck_assert_ptr_null(routes_next(r, NULL));
-	for (i = 0; i < 100; i++) {
-		way = way_to(i);
-		set(r, &way);
-	}
-	for (route = routes_next(r, NULL); route; route = next) {
-		next = routes_next(r, route);
-		way = *route_way(route);
-		ck_assert(!seen[way.peer.b[3]]);
-		seen[way.peer.b[3]] = true;
-		routes_del(r, &way.peer);
-	}
-	ck_assert_uint_eq(routes_count(r), 0);
-	for (i = 0; i < 100; i++)
-		ck_assert(seen[i]);
+	ck_assert_ptr_null(routes_turn(r));
+	for (i = 0; i < 3; i++)
+		set(r, &ways[i]);
+	for (i = 0; i < 7; i++)
+		turn(r, i % 3);
+	/* the turn is 1's */
+	set(r, &ways[3]);
+	ways[2].mtu--;
+	set(r, &ways[2]);
+	turn(r, 1);
+	turn(r, 2);
+	routes_del(r, &ways[0].peer);
+	turn(r, 3);
+	turn(r, 1);
+	for (i = 1; i < 4; i++)
+		routes_del(r, &ways[i].peer);
+	ck_assert_ptr_null(routes_turn(r));
 	routes_free(r);
 }
 END_TEST
@@ -255,5 +260,5 @@ START_TEST(test_batches)
 }
 END_TEST
 
-RUN_TESTS("routes", test_life, test_changes, test_full, test_walk, test_take,
+RUN_TESTS("routes", test_life, test_changes, test_full, test_turn, test_take,
 	test_batches)

@@ -90,13 +90,14 @@ start(struct rig *r, size_t max)
 	};
 	ck_assert(r->s.peers && r->s.routes && r->paths);
 	peers_set_public(r->s.peers, &pub);
-	peers_set_ask(r->s.peers, steer_ask, &r->s);
+	steer_start(&r->s);
 	configure(r, NULL, NULL, 0, T0);
 }
 
 static void
 stop(struct rig *r)
 {
+	steer_stop(&r->s);
 	routes_free(r->s.routes);
 	peers_free(r->s.peers);
 	paths_free(r->paths);
@@ -229,7 +230,7 @@ START_TEST(test_quiet)
 	heard(&r, &a, PORT, T0 + 10);
 	sent(&r, &a, T0 + 20);
 	count(&r, &a, WAY_OUT, T0 + 30);
-	steer_tick(&r.s, T0 + 1000);
+	steer_some(&r.s, T0 + 1000);
 	ck_assert_ptr_eq(way_of(&r, &a), before);
 	ck_assert_uint_eq(n_retired, 0);
 	ck_assert_uint_eq(r.n_asked, 1);
@@ -248,14 +249,14 @@ START_TEST(test_counts)
 	sent(&r, &a, T0);
 	count(&r, &a, WAY_IN, T0 + 100);
 	count(&r, &a, WAY_OUT, T0 + 200);
-	steer_tick(&r.s, T0 + 1000);
+	steer_some(&r.s, T0 + 1000);
 	peer = peers_get(r.s.peers, &a);
 	ck_assert_uint_eq(peer->in_packets, 2);
 	ck_assert_uint_eq(peer->out_bytes, 2 * LEN);
 	ck_assert_uint_eq(peer->heard_ms, T0 + 100);
 	ck_assert_uint_eq(peer->used_ms, T0 + 200);
 	ck_assert_uint_eq(peers_proved(r.s.peers), 1);
-	steer_tick(&r.s, T0 + 2000);
+	steer_some(&r.s, T0 + 2000);
 	ck_assert_uint_eq(peer->in_packets, 2);
 	/* nor is anything lost that the slow way comes upon */
 	count(&r, &a, WAY_IN, T0 + 2100);
@@ -280,7 +281,7 @@ START_TEST(test_port)
 	ck_assert_uint_eq(way_of(&r, &a)->port, PORT);
 	ck_assert_uint_eq(peers_stats(r.s.peers)->port_refusals, 1);
 	count(&r, &a, WAY_IN, T0 + 2400);
-	steer_tick(&r.s, T0 + 2500);
+	steer_some(&r.s, T0 + 2500);
 	heard(&r, &a, 9999, T0 + 3399);
 	ck_assert_uint_eq(way_of(&r, &a)->port, PORT);
 	heard(&r, &a, 9999, T0 + 3400);
@@ -300,7 +301,7 @@ START_TEST(test_pinned)
 	heard(&r, &a, PORT, T0);
 	heard(&r, &a, PORT, T0);
 	configure(&r, line, NULL, 0, T0 + 1);
-	steer_tick(&r.s, T0 + 1);
+	steer_all(&r.s, T0 + 1);
 	ck_assert_uint_eq(way_of(&r, &a)->port, 777);
 	ck_assert(addr_eq(&way_of(&r, &a)->src, &pub));
 	ck_assert_uint_eq(way_of(&r, &a)->to.ver, 0);
@@ -325,15 +326,15 @@ START_TEST(test_reload)
 	sent(&r, &b, T0);
 	count(&r, &a, WAY_OUT, T0 + 1);
 	configure(&r, line, denied, 0, T0 + 2);
-	peers_set_default_port(r.s.peers, 2045);
-	steer_tick(&r.s, T0 + 2);
 	ck_assert_ptr_null(way_of(&r, &a));
+	peers_set_default_port(r.s.peers, 2045);
+	steer_all(&r.s, T0 + 2);
 	ck_assert_ptr_null(peers_get(r.s.peers, &a));
 	ck_assert_uint_eq(way_of(&r, &b)->mtu, 1300);
 	ck_assert_uint_eq(way_of(&r, &b)->port, 2045);
 	ck_assert(way_of(&r, &b)->tos);
 	configure(&r, NULL, NULL, 0, T0 + 3);
-	steer_tick(&r.s, T0 + 3);
+	steer_all(&r.s, T0 + 3);
 	ck_assert_uint_eq(way_of(&r, &b)->mtu, 1500);
 	ck_assert(!way_of(&r, &b)->tos);
 	stop(&r);
@@ -361,21 +362,21 @@ START_TEST(test_path)
 		if (way_of(&r, &b) && now <= T0 + 80000)
 			count(&r, &b, WAY_IN, now - 1);
 		count(&r, &a, WAY_OUT, now - 1);
-		steer_tick(&r.s, now);
+		steer_some(&r.s, now);
 		ck_assert_uint_eq(way_of(&r, &a)->mtu, 1400);
 		ck_assert((way_of(&r, &b) != NULL) == (now < T0 + 90000));
 	}
 	ck_assert_uint_eq(paths_peek(r.paths, &a)->used_ms, now - 1000);
 	ck_assert_uint_eq(r.n_asked, 2 + 9);
 	count(&r, &a, WAY_OUT, now);
-	steer_tick(&r.s, now + 1000);
+	steer_some(&r.s, now + 1000);
 	ck_assert_uint_eq(way_of(&r, &a)->mtu, 1480);
 	/* no route of the kernel's any more */
 	r.hop = 0;
 	for (; now < T0 + PATHS_KEEP_MS + PATHS_HOP_MS + 2000; now += 1000) {
 		if (way_of(&r, &a))
 			count(&r, &a, WAY_OUT, now);
-		steer_tick(&r.s, now + 1000);
+		steer_some(&r.s, now + 1000);
 	}
 	ck_assert_ptr_null(way_of(&r, &a));
 	stop(&r);
@@ -392,13 +393,13 @@ START_TEST(test_idle)
 	paths_set_initial(r.paths, 1500);
 	sent(&r, &a, T0);
 	sent(&r, &a, T0);
-	steer_tick(&r.s, T0 + STEER_IDLE_MS - 1);
+	steer_some(&r.s, T0 + STEER_IDLE_MS - 1);
 	count(&r, &a, WAY_IN, T0 + STEER_IDLE_MS);
-	steer_tick(&r.s, T0 + STEER_IDLE_MS);
+	steer_some(&r.s, T0 + STEER_IDLE_MS);
 	ck_assert_ptr_nonnull(way_of(&r, &a));
-	steer_tick(&r.s, T0 + 2 * STEER_IDLE_MS - 1);
+	steer_some(&r.s, T0 + 2 * STEER_IDLE_MS - 1);
 	ck_assert_ptr_nonnull(way_of(&r, &a));
-	steer_tick(&r.s, T0 + 2 * STEER_IDLE_MS);
+	steer_some(&r.s, T0 + 2 * STEER_IDLE_MS);
 	ck_assert_ptr_null(way_of(&r, &a));
 	sent(&r, &a, T0 + 3 * STEER_IDLE_MS);
 	ck_assert_ptr_nonnull(way_of(&r, &a));
@@ -406,7 +407,7 @@ START_TEST(test_idle)
 }
 END_TEST
 
-/* Its counts are of nobody then, and not of who comes back. */
+/* Its route goes with it, and what a lane still counts is of nobody. */
 START_TEST(test_pushed_out)
 {
 	struct addr a = peer_addr(1), other;
@@ -422,25 +423,16 @@ START_TEST(test_pushed_out)
 		heard(&r, &other, PORT, T0 + 1);
 	}
 	ck_assert_ptr_null(peers_get(r.s.peers, &a));
-	count(&r, &a, WAY_OUT, T0 + 1);
+	ck_assert_ptr_null(way_of(&r, &a));
 	steer_take(&r.s, &a, T0 + 2);
 	ck_assert_ptr_null(peers_get(r.s.peers, &a));
-	count(&r, &a, WAY_OUT, T0 + 2);
-	steer_tick(&r.s, T0 + 3);
-	ck_assert_ptr_null(peers_get(r.s.peers, &a));
-	ck_assert_ptr_null(way_of(&r, &a));
-	sent(&r, &a, T0 + 4);
-	sent(&r, &a, T0 + 4);
-	for (i = 200; i < 220; i++) {
-		other = peer_addr(i);
-		heard(&r, &other, PORT, T0 + 5);
-	}
-	count(&r, &a, WAY_OUT, T0 + 6);
-	heard(&r, &a, 9999, T0 + 7);
+	heard(&r, &a, 9999, T0 + 3);
 	ck_assert_uint_eq(peers_get(r.s.peers, &a)->out_packets, 0);
 	ck_assert_int_eq(peers_get(r.s.peers, &a)->proof, PEER_HEARD);
 	/* a route needs to be worth it anew */
 	ck_assert_ptr_null(way_of(&r, &a));
+	heard(&r, &a, 9999, T0 + 4);
+	ck_assert_uint_eq(way_of(&r, &a)->port, 9999);
 	stop(&r);
 }
 END_TEST
@@ -470,35 +462,86 @@ START_TEST(test_flood)
 }
 END_TEST
 
-/* More in use than there is room for go the slow way. */
+static void
+check_routes(const struct rig *r, uint32_t n_peers)
+{
+	struct addr a;
+	uint32_t i;
+
+	for (i = 0; i < n_peers; i++) {
+		a = peer_addr(i);
+		ck_assert((way_of(r, &a) == NULL) ==
+			  (peers_get(r->s.peers, &a) == NULL));
+	}
+}
+
+/* There is always room for the route of a new peer. */
 START_TEST(test_full)
 {
 	struct addr a;
 	struct rig r;
-	uint32_t i, round;
+	uint32_t i;
 
 	start(&r, 64);
 	for (i = 0; i < 500; i++) {
 		a = peer_addr(i);
 		sent(&r, &a, T0 + i);
 		sent(&r, &a, T0 + i);
+		ck_assert_ptr_nonnull(way_of(&r, &a));
 	}
 	ck_assert_uint_eq(routes_count(r.s.routes), 64);
-	for (round = 0; round < 2; round++) {
-		steer_tick(&r.s, T0 + 1000);
-		for (i = 0; i < 500; i++) {
-			a = peer_addr(i);
-			ck_assert(!way_of(&r, &a) ||
-				  peers_get(r.s.peers, &a) != NULL);
-			if (peers_get(r.s.peers, &a))
-				steer_peer(&r.s, &a, T0 + 1000);
-		}
-	}
+	check_routes(&r, 500);
+	steer_all(&r.s, T0 + 1000);
 	ck_assert_uint_eq(routes_count(r.s.routes), 64);
+	stop(&r);
+}
+END_TEST
+
+static size_t
+n_taken(const struct rig *r)
+{
+	const struct peer *p;
+	size_t pos = 0, n = 0;
+
+	while ((p = peers_next(r->s.peers, &pos)))
+		n += p->in_packets == 1;
+	return n;
+}
+
+/* A look is bounded, and looks come to all. */
+START_TEST(test_many)
+{
+	const uint32_t n = 2 * STEER_SOME + 100;
+	struct addr a;
+	struct rig r;
+	uint32_t i;
+
+	start(&r, n + 100);
+	for (i = 0; i < n; i++) {
+		a = peer_addr(i);
+		sent(&r, &a, T0);
+		sent(&r, &a, T0);
+		count(&r, &a, WAY_IN, T0 + 1);
+	}
+	for (i = 1; i <= 2; i++) {
+		steer_some(&r.s, T0 + 1 + i);
+		ck_assert_uint_eq(n_taken(&r), i * STEER_SOME);
+	}
+	steer_some(&r.s, T0 + 4);
+	ck_assert_uint_eq(n_taken(&r), n);
+	for (i = 0; i < n; i++) {
+		a = peer_addr(i);
+		count(&r, &a, WAY_OUT, T0 + 5);
+	}
+	steer_all(&r.s, T0 + 6);
+	for (i = 0; i < n; i++) {
+		a = peer_addr(i);
+		ck_assert_uint_eq(peers_get(r.s.peers, &a)->out_packets, 3);
+	}
 	stop(&r);
 }
 END_TEST
 
 RUN_TESTS("steer", test_when, test_way, test_quiet, test_counts, test_port,
 	test_pinned, test_reload, test_path, test_idle, test_pushed_out,
-	test_flood, test_full)
+	test_flood, test_full, test_many)
