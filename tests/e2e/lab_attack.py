@@ -97,6 +97,14 @@ def peers(to, src, n, ref, nobody):
                                    udp(7, 9, b"?" * size))), *sources)
 
 
+def plain(to, src, ref, theirs):
+    """From a host of a gateway to another, as their ordinary traffic; UDP to
+    port 9, in sizes of which each fits."""
+    for size in (12, 300, 1200):
+        line(tunnel(src, to, ipref(src, to, theirs, ref, UDP,
+                                   udp(7, 9, bytes(size)))))
+
+
 def references(to, src, n, each, ref):
     """Made-up source references, each once, behind n gateways that change after
     `each` packets; and, among them, made-up destinations."""
@@ -233,7 +241,7 @@ def main():
             values[key] = int(value)
     {f.__name__: f for f in (peers, references, thief, outer_errors,
                              inner_errors, fragments, senseless,
-                             answering, local)}[kind](**values)
+                             answering, local, plain)}[kind](**values)
 
 
 main()
