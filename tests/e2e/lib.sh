@@ -35,7 +35,8 @@ e2e_failures=0 e2e_checks=0
 # reports.
 ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:exitcode=99:log_path=$work/sanitizer}
 UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:exitcode=99:log_path=$work/sanitizer}
-export ASAN_OPTIONS UBSAN_OPTIONS
+TSAN_OPTIONS=${TSAN_OPTIONS:-exitcode=99:log_path=$work/sanitizer}
+export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 
 # --- undoing ----------------------------------------------------------------
 
