@@ -3,17 +3,16 @@
  * gwd's copy of the mappings: every entry is a node, found by several tables.
  *
  * 1. A node is in `all` and in the tables of its kind: a remote one in by_ea
- *    and by_peer; a local one in by_own, and in the two groups of its address
- *    and of its reference. It is in all of them or in none.
- * 2. A group holds the local entries with one address, or with one reference;
- *    its `best` is the one that serves, by better(), or NULL when none may.
- *    A group exists while it has members.
+ *    and by_peer; a local one in by_own and, if it may serve at all, in the two
+ *    rings of its address and of its reference. It is in all of them or in
+ *    none.
+ * 2. A ring holds the local entries with one address, or with one reference,
+ *    that may serve; the best of them, by better(), is the one in `serving`.
  * 3. An entry's gw is never zero while a public address is set.
  * 4. A node is in `proofs` while its flags say that it is tentative; only
  *    remote ones are.
  *
- * Objects come from the heap one by one; their number is bounded by max (each
- * entry has at most two groups).
+ * Nodes come from the heap one by one; their number is bounded by max.
  */
 #include "gwd/maps_impl.h"
 
@@ -22,11 +21,9 @@
 
 #include "libipref/sip.h"
 
-#define CACHE_LINE 64
-
 /* --- keys ---------------------------------------------------------------- */
 
-static void
+static inline void
 hash_addr(struct sip *s, const struct addr *a)
 {
 	uint64_t w[2] = {0};
@@ -43,7 +40,7 @@ hash_addr(struct sip *s, const struct addr *a)
 	sip_word(s, w[1]);
 }
 
-static void
+static inline void
 hash_ref(struct sip *s, const struct ref *r)
 {
 	uint64_t w[2];
@@ -53,7 +50,7 @@ hash_ref(struct sip *s, const struct ref *r)
 	sip_word(s, w[1]);
 }
 
-static uint64_t
+static inline uint64_t
 local_hash(const struct maps *m, const struct addr *a)
 {
 	struct sip s;
@@ -63,7 +60,7 @@ local_hash(const struct maps *m, const struct addr *a)
 	return sip_end(&s);
 }
 
-static uint64_t
+static inline uint64_t
 ref_hash(const struct maps *m, const struct ref *r)
 {
 	struct sip s;
@@ -73,7 +70,7 @@ ref_hash(const struct maps *m, const struct ref *r)
 	return sip_end(&s);
 }
 
-static uint64_t
+static inline uint64_t
 peer_hash(const struct maps *m, const struct addr *gw, const struct ref *r)
 {
 	struct sip s;
@@ -114,7 +111,7 @@ maps_find_ea(const struct maps *m, const struct addr *ea)
 	return find_local(m, &m->by_ea, ea);
 }
 
-/* --- groups -------------------------------------------------------------- */
+/* --- rings --------------------------------------------------------------- */
 
 static bool
 own_context(const struct maps *m, const struct map *e)
@@ -160,91 +157,92 @@ serving_hash(const struct maps *m, const struct map *e, size_t which)
 	return which == BY_IP ? local_hash(m, &e->local) : ref_hash(m, &e->ref);
 }
 
-/* n serves from now on; only the first one needs memory. */
-static int
-group_serve(struct maps *m, struct group *g, struct node *n, size_t which)
+/* The one that serves the address, or the reference, of this one. */
+static struct node *
+serving(const struct maps *m, const struct node *n, size_t which)
 {
+	return which == BY_IP ? find_local(m, &m->serving[BY_IP], &n->map.local)
+			      : find_ref(m, &n->map.ref);
+}
+
+static int
+ring_join(struct maps *m, struct node *n, size_t which)
+{
+	struct maps_table *t = &m->serving[which];
 	uint64_t hash = serving_hash(m, &n->map, which);
-	int rc = 0;
-
-	if (g->best)
-		maps_table_replace(&m->serving[which], hash, n);
-	else
-		rc = maps_table_put(&m->serving[which], hash, n);
-	if (!rc)
-		g->best = n;
-	return rc;
-}
-
-/* After a change of what is said of one, or when the best one leaves. Who may
- * serve never changes, so where one served before no memory is needed. */
-static void
-group_choose(struct maps *m, struct group *g, size_t which)
-{
-	struct node *n, *best = NULL;
-
-	LIST_FOREACH(n, &g->members, member[which])
-	if (may_serve(m, &n->map) && (!best || better(m, &n->map, &best->map)))
-		best = n;
-	if (best == g->best)
-		return;
-	if (best && !group_serve(m, g, best, which))
-		return;
-	maps_table_del(&m->serving[which],
-		serving_hash(m, &g->best->map, which), g->best);
-	g->best = NULL;
-}
-
-static int
-group_join(struct maps *m, struct node *n, size_t which)
-{
-	struct table *t = &m->groups[which];
-	const void *key = which == BY_IP ? (const void *)&n->map.local
-					 : (const void *)&n->map.ref;
-	struct group *g = table_get(t, key);
+	struct node *best = serving(m, n, which);
+	struct link *l = &n->ring[which];
 	int rc;
 
-	if (!g) {
-		g = calloc(1, sizeof(*g));
-		if (!g)
-			return -ENOMEM;
-		g->addr = n->map.local;
-		g->ref = n->map.ref;
-		LIST_INIT(&g->members);
-		rc = table_put(t, g);
-		if (rc) {
-			free(g);
-			return rc;
-		}
+	if (!best) {
+		rc = maps_table_put(t, hash, n);
+		if (!rc)
+			*l = (struct link){n, n};
+		return rc;
 	}
-	LIST_INSERT_HEAD(&g->members, n, member[which]);
-	n->groups[which] = g;
-	if (may_serve(m, &n->map) &&
-		(!g->best || better(m, &n->map, &g->best->map)))
-		return group_serve(m, g, n, which);
+	*l = (struct link){best->ring[which].next, best};
+	l->next->ring[which].prev = n;
+	best->ring[which].next = n;
+	if (better(m, &n->map, &best->map))
+		maps_table_replace(t, hash, n);
 	return 0;
 }
 
+/* The one that served leaves this ring, or is less than it was. */
 static void
-group_leave(struct maps *m, struct node *n, size_t which)
+ring_choose(struct maps *m, struct node *one, size_t which)
 {
-	struct group *g = n->groups[which];
+	struct node *n, *best = one;
 
-	if (!g)
+	for (n = one->ring[which].next; n != one; n = n->ring[which].next)
+		if (better(m, &n->map, &best->map))
+			best = n;
+	maps_table_replace(
+		&m->serving[which], serving_hash(m, &one->map, which), best);
+}
+
+/* What is said of this one has changed. */
+static void
+ring_update(struct maps *m, struct node *n, size_t which)
+{
+	struct node *best = serving(m, n, which);
+
+	if (best == n)
+		ring_choose(m, n, which);
+	else if (better(m, &n->map, &best->map))
+		maps_table_replace(
+			&m->serving[which], serving_hash(m, &n->map, which), n);
+}
+
+static void
+ring_leave(struct maps *m, struct node *n, size_t which)
+{
+	struct link *l = &n->ring[which];
+
+	if (!l->next)
 		return;
-	LIST_REMOVE(n, member[which]);
-	n->groups[which] = NULL;
-	if (g->best == n)
-		group_choose(m, g, which);
-	if (LIST_EMPTY(&g->members)) {
-		table_del(&m->groups[which], which == BY_IP
-						     ? (const void *)&g->addr
-						     : (const void *)&g->ref);
-		free(g);
-	}
+	l->next->ring[which].prev = l->prev;
+	l->prev->ring[which].next = l->next;
+	if (l->next == n)
+		maps_table_del(
+			&m->serving[which], serving_hash(m, &n->map, which), n);
+	else if (serving(m, n, which) == n)
+		ring_choose(m, l->next, which);
+	*l = (struct link){0};
 }
 
 /* --- entries ------------------------------------------------------------- */
+
+/* At the begin of a line of the cache. */
+static struct node *
+node_new(void)
+{
+	void *p;
+
+	if (posix_memalign(&p, CACHE_LINE, sizeof(struct node)))
+		return NULL;
+	return memset(p, 0, sizeof(struct node));
+}
 
 /* Sets the node's flags, and with them whether it is tentative. */
 static void
@@ -276,8 +274,8 @@ maps_remove(struct maps *m, struct node *n)
 	} else {
 		if (table_get(&m->by_own, &e->gw) == n)
 			table_del(&m->by_own, &e->gw);
-		group_leave(m, n, BY_IP);
-		group_leave(m, n, BY_REF);
+		ring_leave(m, n, BY_IP);
+		ring_leave(m, n, BY_REF);
 		m->n_local--;
 	}
 	TAILQ_REMOVE(&m->all, n, all);
@@ -316,10 +314,10 @@ node_insert(struct maps *m, struct node *n, uint32_t flags, bool has_ea,
 		if (has_key)
 			table_del(&m->by_own, &e->gw);
 		rc = table_put(&m->by_own, n);
-		if (!rc)
-			rc = group_join(m, n, BY_IP);
-		if (!rc)
-			rc = group_join(m, n, BY_REF);
+		if (!rc && may_serve(m, e))
+			rc = ring_join(m, n, BY_IP);
+		if (!rc && may_serve(m, e))
+			rc = ring_join(m, n, BY_REF);
 	}
 	if (rc)
 		maps_remove(m, n);
@@ -366,10 +364,6 @@ maps_new(const struct addr *pub, size_t max)
 	sip_seed(m->seed);
 	table_init(&m->by_own, offsetof(struct node, map.gw),
 		sizeof(struct ipref_key), max);
-	table_init(&m->groups[BY_IP], offsetof(struct group, addr),
-		sizeof(struct addr), max + 1);
-	table_init(&m->groups[BY_REF], offsetof(struct group, ref),
-		sizeof(struct ref), max + 1);
 	share(m, retire_now);
 	TAILQ_INIT(&m->all);
 	TAILQ_INIT(&m->used);
@@ -389,8 +383,6 @@ maps_free(struct maps *m)
 	maps_table_fini(&m->serving[BY_IP]);
 	maps_table_fini(&m->serving[BY_REF]);
 	table_fini(&m->by_own);
-	table_fini(&m->groups[BY_IP]);
-	table_fini(&m->groups[BY_REF]);
 	free(m);
 }
 
@@ -438,11 +430,13 @@ node_update(struct maps *m, struct node *n, uint64_t born, uint32_t flags)
 {
 	size_t i;
 
-	n->map.born = born;
 	n->map.epoch = m->epoch;
+	if (n->map.born == born && n->map.flags == flags)
+		return;
+	n->map.born = born;
 	set_flags(m, n, flags);
-	for (i = 0; i < N_GROUPS && !n->map.remote; i++)
-		group_choose(m, n->groups[i], i);
+	for (i = 0; i < N_RINGS && !n->map.remote && n->ring[i].next; i++)
+		ring_update(m, n, i);
 }
 
 int
@@ -469,10 +463,9 @@ maps_set(struct maps *m, const struct msg_entry *e)
 	}
 	if (!by_ea && !by_key && m->n_remote + m->n_local >= m->max)
 		return -ENOSPC;
-	n = aligned_alloc(CACHE_LINE, sizeof(*n));
+	n = node_new();
 	if (!n)
 		return -ENOMEM;
-	*n = (struct node){0};
 	n->map = (struct map){
 		.local = remote ? a->ea : a->ip,
 		.gw = key.gw,

@@ -23,19 +23,16 @@ static_assert(
 	sizeof(struct ipref_key) == sizeof(struct addr) + sizeof(struct ref),
 	"a key has no padding");
 
-LIST_HEAD(members, node);
-
-struct group {
-	struct addr addr; /* key in by_ip, or */
-	struct ref ref;	  /* key in by_ref */
-	struct members members;
-	struct node *best; /* NULL: none may serve */
-};
-
+/* A local entry is one of a ring of those with the same address, and of one of
+ * those with the same reference; each ring has one that serves. */
 enum {
 	BY_IP,
 	BY_REF,
-	N_GROUPS
+	N_RINGS
+};
+
+struct link {
+	struct node *next, *prev; /* NULL: in no ring; itself: alone in it */
 };
 
 /* What those who carry packets tell of an entry, and what they have to know. */
@@ -46,21 +43,23 @@ enum {
 	NEWS_TENTATIVE = 8, /* its steps count, see proof.h */
 };
 
-/* Aligned to a line of the cache: what a packet needs is in the first. */
+#define CACHE_LINE 64
+
+/* At the begin of a line of the cache; what a packet needs is all in it. */
 struct node {
 	_Atomic unsigned news; /* anyone; changes once for many packets */
 	struct map map;	       /* readers: local, gw, ref; else the writer */
 	_Atomic(struct node *) told; /* the next in maps.news; who listed it */
 	bool used;		     /* it is in maps.used */
 	union {
-		struct { /* a local entry */
-			struct group *groups[N_GROUPS];
-			LIST_ENTRY(node) member[N_GROUPS];
-		};
-		struct proof proof; /* a tentative entry */
+		struct link ring[N_RINGS]; /* a local entry */
+		struct proof proof;	   /* a tentative entry */
 	};
 	TAILQ_ENTRY(node) all, using;
-} __attribute__((aligned(64)));
+};
+
+static_assert(offsetof(struct node, map.remote) < CACHE_LINE,
+	"readers touch one line of a node");
 
 TAILQ_HEAD(node_list, node);
 
@@ -73,10 +72,9 @@ struct maps {
 	/* For readers; those of local entries hold what serves. */
 	struct maps_table by_ea;   /* remote: map.local -> node */
 	struct maps_table by_peer; /* remote: map.gw, map.ref -> node */
-	struct maps_table serving[N_GROUPS]; /* map.local, or map.ref -> node */
+	struct maps_table serving[N_RINGS]; /* map.local, or map.ref -> node */
 	/* The writer's. */
-	struct table by_own;	       /* local: map.gw, map.ref -> node */
-	struct table groups[N_GROUPS]; /* -> group */
+	struct table by_own; /* local: map.gw, map.ref -> node */
 	struct node_list all, used;
 	size_t n_used;
 	struct proofs proofs;
