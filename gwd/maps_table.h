@@ -60,7 +60,10 @@ void maps_table_replace(struct maps_table *t, uint64_t hash, void *obj);
 /* Nothing unless it is there. */
 void maps_table_del(struct maps_table *t, uint64_t hash, const void *obj);
 
-static inline void *
+/* Inlined, for the lengths of keys to be known where they are compared. */
+#define MAPS_TABLE_INLINE static inline __attribute__((always_inline))
+
+MAPS_TABLE_INLINE void *
 maps_table_probe(const struct maps_slots *s, const void *key, uint64_t hash,
 	size_t key_off, size_t key_len)
 {
@@ -84,7 +87,7 @@ maps_table_probe(const struct maps_slots *s, const void *key, uint64_t hash,
 
 /* The object with this key, or NULL; key_off and key_len as given to init, for
  * the compiler to know. */
-static inline void *
+MAPS_TABLE_INLINE void *
 maps_table_get(const struct maps_table *t, const void *key, uint64_t hash,
 	size_t key_off, size_t key_len)
 {
