@@ -69,38 +69,14 @@ make_persistent(int fd, const char *name)
 		log_warn_errno(errno, "tun %s: not made persistent", name);
 }
 
-int
-tun_open(const char *name, int *out)
-{
-	int err = check_name(name);
-
-	if (err)
-		return err;
-	err = attach(name, PLAIN, out);
-	if (err == -EINVAL)
-		err = attach(name, PLAIN | IFF_MULTI_QUEUE, out);
-	if (err)
-		return failed(name, err);
-	make_persistent(*out, name);
-	return 0;
-}
-
-/* --- queues ------------------------------------------------------------- */
-
-/* The header's length and the offloads are the device's: of whoever had it
- * before. */
+/* Offloads are the device's: of whoever had it before. */
 static int
-prepare(int fd)
+no_offloads(int fd)
 {
-	static const int header = OFFLOAD_HEADER;
-
-	return ioctl(fd, TUNSETVNETHDRSZ, &header) ||
-			       ioctl(fd, TUNSETOFFLOAD, 0)
-		       ? -errno
-		       : 0;
+	return ioctl(fd, TUNSETOFFLOAD, 0) ? -errno : 0;
 }
 
-/* The first queue switches the carrier on. The kernel takes note of that a
+/* The first reader switches the carrier on. The kernel takes note of that a
  * moment later and drops packets until then, unless it is asked. */
 static void
 settle(const char *name)
@@ -114,6 +90,41 @@ settle(const char *name)
 	memcpy(ifr.ifr_name, name, strlen(name));
 	(void)ioctl(fd, SIOCETHTOOL, &ifr);
 	close(fd);
+}
+
+int
+tun_open(const char *name, int *out)
+{
+	int err = check_name(name);
+
+	if (err)
+		return err;
+	err = attach(name, PLAIN, out);
+	if (err == -EINVAL)
+		err = attach(name, PLAIN | IFF_MULTI_QUEUE, out);
+	if (err)
+		return failed(name, err);
+	err = no_offloads(*out);
+	if (err) {
+		close(*out);
+		return failed(name, err);
+	}
+	make_persistent(*out, name);
+	settle(name);
+	return 0;
+}
+
+/* --- queues ------------------------------------------------------------- */
+
+/* The header's length is the device's, too. */
+static int
+prepare(int fd)
+{
+	static const int header = OFFLOAD_HEADER;
+
+	if (ioctl(fd, TUNSETVNETHDRSZ, &header))
+		return -errno;
+	return no_offloads(fd);
 }
 
 /* The first queue; *flags: how others can be attached. */

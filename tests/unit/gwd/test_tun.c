@@ -52,6 +52,46 @@ START_TEST(test_plain)
 }
 END_TEST
 
+/* The length of the next IPv4 packet of UDP; nobody puts a header before it. */
+static size_t
+read_bare(int fd)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	ssize_t n;
+
+	do {
+		ck_assert_int_eq(poll(&pfd, 1, BOUND_MS), 1);
+		n = tun_read(fd, packet.buf, sizeof(packet.buf));
+		ck_assert_int_ge(n, 20);
+	} while (packet.buf[0] != 0x45 || packet.buf[9] != IPPROTO_UDP);
+	return (size_t)n;
+}
+
+/* The same for who reads without headers. */
+START_TEST(test_plain_reader)
+{
+	struct tun_offload all = {true, true};
+	size_t done, len;
+	struct rig r;
+	int fd, udp;
+
+	if (!rig_open(&r, 1))
+		return;
+	ck_assert_int_eq(tun_offload(r.fd[0], &all), 0);
+	rig_close(&r);
+	ck_assert_int_eq(tun_open(NAME, &fd), 0);
+	udp = open_udp(4);
+	ck_assert_int_eq(send_cut(udp, &there[0], SEGMENT), 0);
+	for (done = 0; done < TOTAL; done += len) {
+		len = TOTAL - done < SEGMENT ? TAIL : SEGMENT;
+		ck_assert_uint_eq(read_bare(fd), 20 + UDP_HEADER + len);
+		check_bytes(packet.buf + 20 + UDP_HEADER, len, done);
+	}
+	close(udp);
+	close(fd);
+}
+END_TEST
+
 static void
 check_uso(const struct rig *r, size_t v)
 {
@@ -223,5 +263,5 @@ START_TEST(test_single)
 }
 END_TEST
 
-RUN_TESTS("gwd tun", test_plain, test_uso, test_segment_too_long, test_queues,
-	test_busy, test_single)
+RUN_TESTS("gwd tun", test_plain, test_plain_reader, test_uso,
+	test_segment_too_long, test_queues, test_busy, test_single)
