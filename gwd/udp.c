@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -61,6 +62,16 @@ set_options(int fd, uint8_t ver)
 	return err;
 }
 
+/* A socket that somebody else made, and that outlives us, may have more than we
+ * reckon with: its user before asked for it (UDP_GRO), or systemd did
+ * (Timestamping=). What the kernel does not know it does not do. */
+static void
+clear_options(int fd)
+{
+	(void)set_int(fd, IPPROTO_UDP, UDP_GRO, 0);
+	(void)set_int(fd, SOL_SOCKET, SO_TIMESTAMP, 0);
+}
+
 static int
 set_mark(int fd, uint32_t mark)
 {
@@ -95,6 +106,7 @@ prepare(const struct udp_config *cfg, int fd)
 
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
+	clear_options(fd);
 	err = set_options(fd, cfg->bind.ver);
 	if (!err)
 		err = set_mark(fd, cfg->mark);
@@ -251,7 +263,7 @@ udp_recv(int fd, uint8_t *buf, size_t size, struct udp_from *from)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if (mh.msg_flags & MSG_TRUNC)
+	if (udp_is_cut(&mh))
 		return -EMSGSIZE;
 	if (!endpoint_from_sockaddr(
 		    &from->from, (const struct sockaddr *)&ss, mh.msg_namelen))

@@ -49,8 +49,8 @@ union udp_control {
  * discovery in probe mode). *fd is the caller's. 0 or -errno, logged. */
 int udp_open(const struct udp_config *cfg, int *fd) MUSTCHECK;
 /* The same for a socket that was bound by somebody else (socket activation):
- * checks that it is a UDP socket of bind's version and prepares it. 0 or
- * -errno, logged. fd stays the caller's. */
+ * checks that it is a UDP socket of bind's version and prepares it, whoever had
+ * it before. 0 or -errno, logged. fd stays the caller's. */
 int udp_adopt(const struct udp_config *cfg, int fd) MUSTCHECK;
 /* Another one at the address of `first`, which udp_open() or udp_adopt() gave,
  * with the same settings: from then on each gets the datagrams of a part of the
@@ -58,8 +58,9 @@ int udp_adopt(const struct udp_config *cfg, int fd) MUSTCHECK;
  * shared, but goes on as it is; -errno, logged. */
 int udp_open_beside(const struct udp_config *cfg, int first, int *fd) MUSTCHECK;
 
-/* The next datagram: its length, and what else there is to it in *from; a
- * longer one than size is -EMSGSIZE, and lost. -EAGAIN: none waits; -errno. */
+/* The next datagram: its length, and what else there is to it in *from; one
+ * that is longer than size, or has more to it than is known here, is -EMSGSIZE,
+ * and lost. -EAGAIN: none waits; -errno. */
 ssize_t udp_recv(
 	int fd, uint8_t *buf, size_t size, struct udp_from *from) MUSTCHECK;
 /* 0, or -errno: the datagram is lost then. */

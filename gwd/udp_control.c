@@ -37,6 +37,12 @@ read_int(const struct cmsghdr *cm)
 	return value;
 }
 
+bool
+udp_is_cut(const struct msghdr *mh)
+{
+	return mh->msg_flags & (MSG_TRUNC | MSG_CTRUNC);
+}
+
 uint16_t
 udp_control_read(struct msghdr *mh, struct udp_from *from)
 {

@@ -14,8 +14,12 @@ void udp_control_add_tos(struct msghdr *mh, uint8_t ver, uint8_t tos);
 /* Nothing when it has no version. */
 void udp_control_add_source(struct msghdr *mh, const struct addr *src);
 
-/* What came with a datagram: all of *from but the sender. Returns the size of
- * the datagrams that the kernel put together; 0: it is one. */
+/* Whether it came with less than there was: bytes or ancillary data, such as
+ * where one datagram ends and the next begins. */
+bool udp_is_cut(const struct msghdr *mh);
+/* What came with a datagram, of a message that is not cut: all of *from but the
+ * sender. Returns the size of the datagrams that the kernel put together; 0: it
+ * is one. */
 uint16_t udp_control_read(struct msghdr *mh, struct udp_from *from);
 
 /* Whether it is the kernels' word for a source that is not (any more) ours. */

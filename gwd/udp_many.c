@@ -210,11 +210,13 @@ take(struct udp_in *in, struct mmsghdr *m, const struct reception *r)
 	struct msghdr *mh = &m->msg_hdr;
 
 	in->len = m->msg_len;
-	in->segment = udp_control_read(mh, &in->from);
-	in->lost =
-		!endpoint_from_sockaddr(&in->from.from,
-			(const struct sockaddr *)&r->name, mh->msg_namelen) ||
-		mh->msg_flags & MSG_TRUNC;
+	in->segment = 0;
+	in->from = (struct udp_from){0};
+	in->lost = udp_is_cut(mh) ||
+		   !endpoint_from_sockaddr(&in->from.from,
+			   (const struct sockaddr *)&r->name, mh->msg_namelen);
+	if (!in->lost)
+		in->segment = udp_control_read(mh, &in->from);
 }
 
 int

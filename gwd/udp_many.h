@@ -65,7 +65,9 @@ struct udp_in {
 	/* It is datagrams of so many bytes each, the last one perhaps shorter;
 	 * 0: it is one. */
 	uint16_t segment;
-	bool lost; /* longer than size, or from no address: of no use */
+	/* Longer than size, with more to it than is known here, or from no
+	 * address: of no use. */
+	bool lost;
 	struct udp_from from;
 };
 

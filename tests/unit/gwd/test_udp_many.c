@@ -430,6 +430,28 @@ START_TEST(test_too_long)
 }
 END_TEST
 
+/* One with which more comes than there is room for is lost as a whole: where
+ * its datagrams end may be what was cut off. */
+START_TEST(test_more_than_known)
+{
+	static const int on = 1;
+	uint8_t bytes[TOTAL];
+	struct pair p;
+
+	pair_open(&p, 6);
+	fill(bytes, sizeof(bytes), 0);
+	ck_assert_int_eq(udp_set_gro(p.fd[1], true), 0);
+	ck_assert_int_eq(
+		setsockopt(p.fd[1], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)),
+		0);
+	send_cut(&p, bytes);
+	ck_assert_int_eq(receive(p.fd[1]), 1);
+	ck_assert(inbox.in[0].lost);
+	ck_assert_uint_eq(inbox.in[0].from.to.ver, 0);
+	pair_close(&p);
+}
+END_TEST
+
 /* --- sharing an address ------------------------------------------------- */
 
 /* Each of many senders is heard by one of the two, and both hear some. */
@@ -537,4 +559,5 @@ END_TEST
 
 RUN_TESTS("gwd udp many", test_whole, test_cut, test_each, test_many, test_stop,
 	test_segments, test_lost_source, test_said_of_another, test_too_long,
-	test_beside, test_beside_adopted, test_beside_other_user)
+	test_more_than_known, test_beside, test_beside_adopted,
+	test_beside_other_user)
