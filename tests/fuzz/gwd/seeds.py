@@ -11,6 +11,8 @@ import sys
 
 # gateway.h
 V6, LOCAL_V6, NO_PUBLIC, DEC_TTL = 1, 2, 4, 8
+# fuzz_merge.c
+SUM, NEXT, UDP_LEN, FLUSH, TOS, LEN = 1, 2, 4, 8, 16, 32
 PEERS = ("192.0.2.2", "2001:db8:2::2")
 
 
@@ -69,6 +71,21 @@ class Seeds:
             vnet = struct.pack("=BBHHHH", 1, kind, 0, 10, l4, field)
             self.put("super", name, bytes((f,)) + vnet + packet)
 
+    def merge(self, name, f, packet):
+        """It, three that follow in its flow, the last shorter and damaged;
+        then alone, of a second flow, and in a new batch."""
+        proto, n = packet[3], len(packet)
+        if proto not in (6, 17) or n > 255:
+            return
+        right = SUM | UDP_LEN
+        steps = struct.pack(">BBH", right, n, n) + packet
+        steps += struct.pack(">BBH", right | NEXT, 0, 0) * 2
+        steps += struct.pack(">BBH", right | NEXT | LEN, 0, n - 1)
+        steps += struct.pack(">BBHB", NEXT, 1, n - 1, 1)
+        steps += struct.pack(">BBH", right | TOS, n, n) + packet
+        steps += struct.pack(">BBH", right | NEXT | FLUSH | TOS, 0, 0) * 2
+        self.put("merge", name, bytes((f,)) + steps)
+
     def vector(self, name, f, block):
         for i, (key, value) in enumerate(block):
             n = f"{name}-{i}"
@@ -86,6 +103,7 @@ class Seeds:
                 packet = bytes.fromhex(packet)
                 if peer in PEERS:
                     self.put("decap", n, bytes((f,)) + packet)
+                    self.merge(n, f, packet)
                 self.put("header", n, packet)
                 self.put("trace", n, struct.pack(">BBH", f, 1, len(packet)) +
                          packet + b"gw=192.0.2.2&ref=33&drops=1&direction=in")

@@ -23,6 +23,8 @@ struct flight {
 	uint8_t ver, proto; /* TCP or UDP */
 	struct addr src, dst;
 	uint8_t tos, ttl;
+	uint16_t port;	 /* added to the source port */
+	uint32_t label;	 /* IPv6 */
 	uint16_t ident;	 /* IPv4: of the first packet */
 	bool df;	 /* IPv4 */
 	size_t options;	 /* bytes: IPv4 options, IPv6 extension header */
@@ -83,7 +85,8 @@ flight_ip(const struct flight *f, uint16_t ident, uint8_t *p, size_t len)
 	memcpy(p + at - 2 * n, f->src.b, n);
 	memcpy(p + at - n, f->dst.b, n);
 	if (f->ver == 6) {
-		flight_put(p, 0x60000000 | (uint32_t)f->tos << 20 | 0xabcde, 4);
+		flight_put(
+			p, 0x60000000 | (uint32_t)f->tos << 20 | f->label, 4);
 		flight_put(p + 4, (uint32_t)(len - 40), 2);
 		p[6] = f->options ? 60 : f->proto;
 		p[7] = f->ttl;
@@ -120,7 +123,7 @@ static inline size_t
 flight_transport(const struct flight *f, uint32_t seq, uint8_t flags,
 	uint8_t *p, size_t len)
 {
-	flight_put(p, 0xc0010050, 4);
+	flight_put(p, 0xc0010050 + ((uint32_t)f->port << 16), 4);
 	if (f->proto == 17) {
 		flight_put(p + 4, (uint32_t)len, 2);
 		return 6;
@@ -240,6 +243,7 @@ flight_random(struct flight *f, uint64_t *rng, const struct addr *src,
 		.dst = *dst,
 		.tos = (uint8_t)flight_draw(rng, 256),
 		.ttl = (uint8_t)(2 + flight_draw(rng, 254)),
+		.label = flight_draw(rng, 0x100000),
 		.ident = (uint16_t)flight_draw(rng, 0x10000),
 		.df = flight_draw(rng, 2),
 		.options = flight_draw(rng, 4) ? 0 : 8 * flight_draw(rng, 4),

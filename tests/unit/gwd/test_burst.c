@@ -404,6 +404,24 @@ START_TEST(test_not_plain)
 }
 END_TEST
 
+/* Larger than what one message may have, with the tunnel's header. */
+START_TEST(test_large)
+{
+	struct gateway g;
+	struct flight f;
+
+	gateway_init(&g, (unsigned)_i, 7);
+	f = usual(&g);
+	f.size = BATCH_BYTES - (4 + 2 * addr_len(g.set.tunnel_ver) + 8) - 20;
+	f.len = f.size + 1;
+	ck_assert(begins(&g, &f));
+	f.size++;
+	f.len++;
+	ck_assert(!begins(&g, &f));
+	gateway_fini(&g);
+}
+END_TEST
+
 /* More headers than a template takes: not a burst, but segments. */
 START_TEST(test_long_headers)
 {
@@ -476,6 +494,7 @@ main(void)
 	tcase_add_loop_test(tc, test_property, 0, VERSIONS);
 	tcase_add_loop_test(tc, test_cut_by_kernel, 0, VERSIONS);
 	tcase_add_loop_test(tc, test_not_plain, 0, VERSIONS);
+	tcase_add_loop_test(tc, test_large, 0, VERSIONS);
 	tcase_add_test(tc, test_long_headers);
 	tcase_add_test(tc, test_batch);
 	suite_add_tcase(suite, tc);
