@@ -247,7 +247,7 @@ fits(const struct merge *m, const struct merge_group *g, const struct seen *s)
 		(uint16_t)(first->number + g->n) != (uint16_t)s->in->number)
 		return false;
 	if (g->form->proto == UDP)
-		return true;
+		return g->n < MERGE_UDP;
 	return get32(l4 + SEQ_AT) + (uint32_t)g->payload ==
 		       get32(s->l4 + SEQ_AT) &&
 	       same_tcp(l4, s->l4, g->l4);

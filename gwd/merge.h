@@ -33,6 +33,7 @@
 #endif
 
 #define MERGE_MAX   128	  /* datagrams in a batch, segments in a packet */
+#define MERGE_UDP   64	  /* of UDP; kernels before 6.9 refuse more */
 #define MERGE_BYTES 65535 /* of a superpacket with its headers */
 #define MERGE_SLOTS 256	  /* a power of two */
 #define MERGE_IP    40	  /* the longest header decap() writes here */

@@ -9,6 +9,7 @@
 #include "gwd/decap.h"
 #include "gwd/maps.h"
 #include "gwd/merge.h"
+#include "tests/unit/gwd/cut.h"
 #include "tests/unit/gwd/trip.h"
 #include "tests/unit/run.h"
 
@@ -205,90 +206,28 @@ one(const struct packet_in *in, struct bytes *to, size_t *n)
 	++*n;
 }
 
-/* Segment nr of a superpacket. */
-static void
-segment(const uint8_t *p, size_t len, const struct virtio_net_hdr *v, size_t nr)
-{
-	struct bytes *b = &got[n_got++];
-	size_t ip = v->csum_start, size = v->gso_size, hdr = v->hdr_len;
-	size_t at = hdr + nr * size, n = len - at < size ? len - at : size;
-	bool tcp = v->csum_offset == 16, v6 = ip == 40;
-	uint32_t l4_len = (uint32_t)(hdr - ip + n), sum;
-	uint8_t *l4 = b->p + ip;
-
-	ck_assert_uint_le(n_got, RESULTS);
-	memcpy(b->p, p, hdr);
-	memcpy(b->p + hdr, p + at, n);
-	b->len = hdr + n;
-	b->taken = false;
-	if (v6) {
-		trip_put16(b->p + 4, l4_len);
-	} else {
-		trip_put16(b->p + 2, (uint32_t)b->len);
-		if (!(p[6] & 0x40))
-			trip_put16(b->p + 4, trip_get16(p + 4) + (uint32_t)nr);
-		trip_put16(b->p + 10, 0);
-		trip_put16(b->p + 10, 0xffff - trip_sum(b->p, 20));
-	}
-	if (tcp) {
-		sum = trip_get16(l4 + 4) << 16 | trip_get16(l4 + 6);
-		sum += (uint32_t)(nr * size);
-		trip_put16(l4 + 4, sum >> 16);
-		trip_put16(l4 + 6, sum);
-		if (at + n < len)
-			l4[13] &= 0xf6;
-		if (nr)
-			l4[13] &= 0x7f;
-	} else {
-		trip_put16(l4 + 4, l4_len);
-	}
-	trip_put16(l4 + v->csum_offset, 0);
-	sum = trip_sum(v6 ? b->p + 8 : b->p + 12, v6 ? 32 : 8) + l4_len +
-	      (tcp ? 6 : 17) + trip_sum(l4, l4_len);
-	sum = 0xffff - sum % 0xffff;
-	trip_put16(l4 + v->csum_offset, sum == 0xffff && tcp ? 0 : sum);
-}
-
 static void
 split(const struct merge_out *out)
 {
-	static uint8_t p[MERGE_BYTES];
-	struct virtio_net_hdr v;
-	size_t len = 0, segments, i;
-	bool tcp, v6 = set.local_ver == 6;
-	uint32_t sum;
-	int k;
+	static uint8_t w[sizeof(merge.vnet) + MERGE_BYTES];
+	size_t len = 0, i;
+	struct cut c;
 
-	memcpy(&v, out->iov[0].iov_base, sizeof(v));
-	for (k = 1; k < out->n_iov; k++) {
-		ck_assert_uint_le(len + out->iov[k].iov_len, sizeof(p));
-		memcpy(p + len, out->iov[k].iov_base, out->iov[k].iov_len);
-		len += out->iov[k].iov_len;
+	for (i = 0; i < (size_t)out->n_iov; i++) {
+		ck_assert_uint_le(len + out->iov[i].iov_len, sizeof(w));
+		memcpy(w + len, out->iov[i].iov_base, out->iov[i].iov_len);
+		len += out->iov[i].iov_len;
 	}
-	ck_assert_uint_eq(out->len, len + sizeof(v));
-	if (v.gso_type == VIRTIO_NET_HDR_GSO_NONE) {
-		ck_assert_uint_eq(out->n, 1);
-		ck_assert_uint_eq(v.flags, 0);
-		memcpy(got[n_got].p, p, len);
-		got[n_got].len = len;
-		got[n_got++].taken = false;
-		return;
+	ck_assert_uint_eq(out->len, len);
+	ck_assert(cut_begin(&c, w, len));
+	ck_assert_uint_eq(c.n, out->n);
+	n_super[c.tcp][c.v6] += c.n > 1;
+	for (i = 0; i < c.n; i++, n_got++) {
+		ck_assert_uint_lt(n_got, RESULTS);
+		got[n_got].len = cut_packet(&c, i, got[n_got].p);
+		got[n_got].taken = false;
+		cut_forget_ident(got[n_got].p);
 	}
-	tcp = p[v6 ? 6 : 9] == 6;
-	n_super[tcp][v6]++;
-	ck_assert_uint_eq(v.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
-	ck_assert_uint_eq(v.gso_type, !tcp ? 5 : v6 ? 4 : 1);
-	ck_assert_uint_eq(v.csum_start, v6 ? 40 : 20);
-	ck_assert_uint_eq(v.csum_offset, tcp ? 16 : 6);
-	ck_assert_uint_gt(v.gso_size, 0);
-	sum = trip_sum(v6 ? p + 8 : p + 12, v6 ? 32 : 8) + (tcp ? 6 : 17) +
-	      (uint32_t)len - v.csum_start;
-	ck_assert_uint_eq(trip_get16(p + v.csum_start + v.csum_offset) % 0xffff,
-		sum % 0xffff);
-	segments = (len - v.hdr_len + v.gso_size - 1) / v.gso_size;
-	ck_assert_uint_eq(segments, out->n);
-	for (i = 0; i < segments; i++)
-		segment(p, len, &v, i);
 }
 
 static void
@@ -360,6 +299,204 @@ START_TEST(test_same_as_one_by_one)
 }
 END_TEST
 
+/* A datagram with payload of that many zeros, a right checksum, and one byte of
+ * layer 4 changed before that. */
+static void
+put_plain(uint8_t *p, const struct header *h, size_t at, uint8_t value,
+	size_t payload, struct packet_in *in)
+{
+	size_t field = h->proto == 6 ? 16 : 6;
+	size_t len = (h->proto == 6 ? 20 : 8) + payload;
+	struct wbuf w;
+	uint8_t *l4;
+
+	wbuf_init(&w, p, HEADER_MAX);
+	header_encode(&w, h);
+	ck_assert(wbuf_ok(&w));
+	l4 = memset(p + w.len, 0, len);
+	if (h->proto == 6) {
+		l4[12] = 0x50;
+		l4[13] = 0x10;
+	} else {
+		trip_put16(l4 + 4, (uint32_t)len);
+	}
+	l4[at] = value;
+	trip_put16(l4 + field,
+		0xffff - (trip_sum(l4, len) + (uint32_t)len + h->proto) %
+				 0xffff);
+	*in = (struct packet_in){.p = p, .len = w.len + len, .from = peer};
+}
+
+/* A site, and what a header of its peer's looks like. */
+static struct header
+plain_site(uint8_t local, uint8_t proto)
+{
+	site(local, 4);
+	merge_begin(&merge, &set, maps, true, true);
+	return (struct header){.proto = proto,
+		.ttl = 64,
+		.df = true,
+		.src_gw = peer,
+		.dst_gw = set.pub,
+		.src_ref = ref_from_u64(11),
+		.dst_ref = ref_from_u64(1)};
+}
+
+/* Left to the caller: what may have to be changed, cut, answered. */
+START_TEST(test_not_plain)
+{
+	static const struct {
+		const char *why;
+		uint8_t local; /* 0: any */
+		uint8_t proto;
+		bool may_cut, frag;
+		uint8_t at, value; /* in layer 4 */
+		bool taken;
+	} rows[] = {
+		{"TCP", 0, 6, false, false, 0, 1, true},
+		{"UDP", 0, 17, false, false, 0, 1, true},
+		{"may be cut, IPv4", 4, 17, true, false, 0, 1, true},
+		{"may be cut, IPv6", 6, 17, true, false, 0, 1, false},
+		{"SYN", 0, 6, false, false, 13, 0x12, false},
+		{"FIN", 0, 6, false, false, 13, 0x11, true},
+		{"no header", 0, 6, false, false, 12, 0x40, false},
+		{"all header", 0, 6, false, false, 12, 0xf0, true},
+		{"UDP's length", 0, 17, false, false, 5, 47, false},
+		{"a fragment", 0, 17, false, true, 0, 1, false},
+		{"ICMP", 0, 1, false, false, 0, 8, false},
+		{"UDP-Lite", 0, 136, false, false, 0, 1, false},
+	};
+	struct header h;
+	size_t i, v;
+
+	for (i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+		v = i / 2;
+		if (rows[v].local == (i % 2 ? 4 : 6))
+			continue;
+		h = plain_site(i % 2 ? 6 : 4, rows[v].proto);
+		h.df = !rows[v].may_cut;
+		h.frag = rows[v].frag;
+		put_plain(datagrams[0], &h, rows[v].at, rows[v].value, 40,
+			&ins[0]);
+		ck_assert_msg(merge_add(&merge, &ins[0]) == rows[v].taken, "%s",
+			rows[v].why);
+		maps_free(maps);
+	}
+}
+END_TEST
+
+/* Who it is from counts, also where the header does not say so. */
+START_TEST(test_from)
+{
+	struct header h = plain_site(4, 17);
+
+	h.src_gw = addr_zero(4);
+	put_plain(datagrams[0], &h, 0, 1, 40, &ins[0]);
+	put_plain(datagrams[1], &h, 0, 1, 40, &ins[1]);
+	ins[1].from.b[3]++;
+	ck_assert(merge_add(&merge, &ins[0]));
+	ck_assert_msg(!merge_add(&merge, &ins[1]), "another peer");
+
+	/* written by the caller in another way */
+	peer = h.src_gw = set.pub;
+	h.src_ref = set.own_ref;
+	put_plain(datagrams[2], &h, 0, 1, 40, &ins[2]);
+	ck_assert_msg(!merge_add(&merge, &ins[2]), "our own gateway");
+	maps_free(maps);
+}
+END_TEST
+
+/* Without a checksum it stays alone, or, for IPv6, needs one. */
+START_TEST(test_no_sum)
+{
+	struct header h;
+	size_t i, v;
+
+	for (v = 4; v <= 6; v += 2) {
+		h = plain_site((uint8_t)v, 17);
+		for (i = 0; i < 2; i++) {
+			put_plain(datagrams[i], &h, 0, 1, 40, &ins[i]);
+			memset(datagrams[i] + ins[i].len - 40 - 2, 0, 2);
+			ck_assert(merge_add(&merge, &ins[i]) == (v == 4));
+		}
+		ck_assert_uint_eq(merge.n_groups, v == 4 ? 2 : 0);
+		maps_free(maps);
+	}
+}
+END_TEST
+
+/* Segments that follow each other and say the same; together or not. */
+START_TEST(test_together)
+{
+	static const struct {
+		const char *why;
+		uint8_t at, value;
+		bool together;
+	} rows[] = {
+		{"ACK", 13, 0x10, true},
+		{"ECE", 13, 0x50, true},
+		{"PSH", 13, 0x18, false},
+		{"FIN", 13, 0x11, false},
+		{"RST", 13, 0x14, false},
+		{"URG", 13, 0x30, false},
+		{"CWR", 13, 0x90, false},
+		{"no ACK", 13, 0, false},
+		{"reserved bits", 12, 0x51, false},
+	};
+	struct header h;
+	size_t i, k;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		h = plain_site(4, 6);
+		for (k = 0; k < 2; k++) {
+			put_plain(datagrams[k], &h, rows[i].at, rows[i].value,
+				40, &ins[k]);
+			/* the sequence number, and what takes it back */
+			datagrams[k][ins[k].len - 40 - 20 + 7] = 40 * (k > 0);
+			datagrams[k][ins[k].len - 1] = 0;
+			trip_put16(datagrams[k] + ins[k].len - 2,
+				0xffff - 40 * (k > 0));
+			ck_assert(merge_add(&merge, &ins[k]));
+		}
+		ck_assert_msg((merge.n_groups == 1) == rows[i].together, "%s",
+			rows[i].why);
+		maps_free(maps);
+	}
+}
+END_TEST
+
+/* As much as the length fields hold, as many as kernels take of UDP. */
+START_TEST(test_largest)
+{
+	static const struct {
+		size_t size, n, last;
+		size_t groups;
+	} rows[] = {
+		{1039, 63, 50, 1}, /* 65535 with the headers */
+		{1039, 63, 51, 2},
+		{10, MERGE_UDP - 1, 10, 1},
+		{10, MERGE_UDP, 10, 2},
+	};
+	struct header h;
+	size_t i, k;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		h = plain_site(4, 17);
+		for (k = 0; k <= rows[i].n; k++) {
+			put_plain(datagrams[k], &h, 0, 1,
+				k < rows[i].n ? rows[i].size : rows[i].last,
+				&ins[k]);
+			ck_assert(merge_add(&merge, &ins[k]));
+		}
+		ck_assert_uint_eq(merge.n_groups, rows[i].groups);
+		n_got = 0;
+		write_all();
+		ck_assert_uint_eq(n_got, rows[i].n + 1);
+		maps_free(maps);
+	}
+}
+END_TEST
+
 /* What the device does not take is not made; nor more than a batch. */
 START_TEST(test_bounds)
 {
@@ -392,4 +529,5 @@ START_TEST(test_bounds)
 }
 END_TEST
 
-RUN_TESTS("merge", test_same_as_one_by_one, test_bounds)
+RUN_TESTS("merge", test_same_as_one_by_one, test_not_plain, test_from,
+	test_no_sum, test_together, test_largest, test_bounds)
