@@ -7,7 +7,9 @@
 #ifndef GWD_UDP_H
 #define GWD_UDP_H
 
+#include <assert.h>
 #include <netinet/in.h>
+#include <stdalign.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -42,8 +44,10 @@ struct udp_to {
 union udp_control {
 	char buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
 		 2 * CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
+	size_t align; /* struct cmsghdr itself is of no fixed length */
 };
+static_assert(
+	alignof(union udp_control) >= alignof(struct cmsghdr), "made of those");
 
 /* The tunnel socket, bound, non-blocking, never fragmenting by itself (path-MTU
  * discovery in probe mode). *fd is the caller's. 0 or -errno, logged. */
