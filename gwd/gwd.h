@@ -5,10 +5,13 @@
 
 #include "gwd/feed.h"
 #include "gwd/keepalive.h"
+#include "gwd/lanes.h"
 #include "gwd/limit.h"
 #include "gwd/paths.h"
 #include "gwd/peers.h"
 #include "gwd/settings.h"
+#include "gwd/steer.h"
+#include "gwd/tun.h"
 #include "gwd/wait.h"
 #include "gwd/worker.h"
 
@@ -30,12 +33,20 @@ struct gwd {
 	struct peers_file *peers_file; /* NULL: none */
 	struct paths *paths;	       /* to peers */
 	struct paths *hosts;	       /* to local hosts */
-	int tun_fd, udp_fd;
+	int tun_fds[LANES_MAX];	       /* a queue for each lane */
+	unsigned n_tun;
+	struct tun_offload offload; /* granted */
+	int udp_fds[LANES_MAX];	    /* for each lane, or one */
+	unsigned n_udp;
 	int raw_fd; /* -1: not needed */
 	struct kernel_drops *kernel_drops;
-	struct tracer *tracer;
 	struct wait *wait;
+	struct tracer *tracer;
+	struct routes *routes;
+	struct steer steer;
+	struct lanes *lanes;
 	struct worker *worker;
+	struct event *collect; /* each second */
 	struct feed *feed;
 	struct probe_id probe;
 	struct keepalive *keepalive;

@@ -14,7 +14,7 @@ enum handed_kind {
 	HANDED_DATAGRAMS, /* from one sender, `segment` bytes each but the last
 			   * (0: one) */
 	HANDED_TOO_BIG,	  /* an IPREF packet for from.from that the kernel did
-			   * not take for its size; from.tos: the host's */
+			   * not take; from.tos: of the outer header */
 	HANDED_FAILED,	  /* the lane's device is gone: nothing comes any more;
 			   * `error` says why */
 };

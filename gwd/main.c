@@ -14,24 +14,21 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "gwd/carry.h"
+#include "gwd/ends.h"
 #include "gwd/gwd.h"
 #include "gwd/kernel_drops.h"
-#include "gwd/link.h"
 #include "gwd/maps.h"
 #include "gwd/metrics.h"
 #include "gwd/pages.h"
 #include "gwd/peers_file.h"
-#include "gwd/pmtu.h"
 #include "gwd/status.h"
 #include "gwd/tracer.h"
-#include "gwd/tun.h"
-#include "gwd/udp.h"
 #include "gwd/why.h"
 #include "libipref/daemon.h"
 #include "libipref/log.h"
 
 #define STATE_FILE     "gwd.state"
-#define UPLINK_MTU     1500 /* when it can't be known */
 #define LOCAL_PATH_MTU 1500 /* to local hosts, until less is learned */
 
 static void
@@ -151,219 +148,6 @@ stop_state(struct daemon *d)
 	peers_file_free(g->peers_file);
 }
 
-/* The MTU of the uplink. When it is not one for all peers, each one's path is
- * asked for when it is used. */
-static uint32_t
-find_uplink_mtu(const struct gwd *g, struct link *l)
-{
-	const struct addr *bind = &g->conf.common.gateway_bind;
-	char text[ADDR_TEXT_MAX];
-	uint32_t mtu;
-	int err;
-
-	if (g->conf.uplink_mtu)
-		return (uint32_t)g->conf.uplink_mtu;
-	if (addr_is_zero(bind))
-		return UPLINK_MTU;
-	err = link_mtu_of(l, bind, &mtu);
-	if (!err)
-		return mtu;
-	log_warn_errno(-err, "uplink: no MTU found for %s, %u is assumed",
-		addr_format(bind, text), UPLINK_MTU);
-	return UPLINK_MTU;
-}
-
-/* IPv4 packets of our own address: the device takes them, or they go through a
- * raw socket. Without either ICMP errors of ours don't reach local hosts, and
- * nothing else is lost. */
-static void
-open_own_address(struct gwd *g, struct link *l)
-{
-	int err;
-
-	g->raw_fd = -1;
-	if (g->set.local_ver != 4)
-		return;
-	err = link_accept_local(l, g->conf.ifname);
-	if (!err)
-		return;
-	log_info("tun %s: accept_local can't be set, a raw socket serves",
-		g->conf.ifname);
-	err = raw_open(&g->raw_fd);
-	if (err)
-		log_warn_errno(-err, "raw socket: can't be opened: packets of "
-				     "the gateway itself don't reach hosts");
-}
-
-static int
-prepare_device(struct gwd *g, struct link *l)
-{
-	int err;
-
-	g->uplink_mtu = find_uplink_mtu(g, l);
-	if (g->conf.uplink_mtu || !addr_is_zero(&g->conf.common.gateway_bind))
-		paths_set_initial(g->paths, g->uplink_mtu);
-	g->local_mtu = pmtu_interface(
-		g->set.local_ver, g->set.tunnel_ver, g->uplink_mtu);
-	err = link_setup(l, g->conf.ifname, &g->set.own_local,
-		&g->set.encode_net, g->local_mtu);
-	if (err)
-		return err;
-	open_own_address(g, l);
-	if (!link_forwarding(g->set.local_ver))
-		log_warn("forwarding between interfaces is off: set %s",
-			g->set.local_ver == 4
-				? "net.ipv4.ip_forward=1"
-				: "net.ipv6.conf.all.forwarding=1");
-	return 0;
-}
-
-static int
-start_device(struct daemon *d)
-{
-	struct gwd *g = d->state;
-	struct link *l;
-	int err = link_open(&l);
-
-	if (err)
-		return err;
-	err = tun_open(g->conf.ifname, &g->tun_fd);
-	if (!err) {
-		err = prepare_device(g, l);
-		if (err)
-			close(g->tun_fd);
-	}
-	link_close(l);
-	return err;
-}
-
-static void
-stop_device(struct daemon *d)
-{
-	struct gwd *g = d->state;
-
-	if (g->raw_fd >= 0)
-		close(g->raw_fd);
-	close(g->tun_fd);
-}
-
-static int
-start_socket(struct daemon *d)
-{
-	struct gwd *g = d->state;
-	const struct udp_config cfg = {
-		.bind = g->conf.common.gateway_bind,
-		.port = settings_port(g->conf.port),
-		.mark = (uint32_t)g->conf.mark,
-		.device = g->conf.device,
-	};
-	int err;
-
-	g->udp_fd = daemon_listen_fd("tunnel");
-	if (g->udp_fd < 0)
-		return udp_open(&cfg, &g->udp_fd);
-	err = udp_adopt(&cfg, g->udp_fd);
-	if (err)
-		close(g->udp_fd);
-	return err;
-}
-
-static void
-stop_socket(struct daemon *d)
-{
-	struct gwd *g = d->state;
-
-	close(g->udp_fd);
-}
-
-static int
-start_kernel_drops(struct daemon *d)
-{
-	struct gwd *g = d->state;
-	const struct kernel_drops_config cfg = {
-		.base = d->base,
-		.device = g->conf.ifname,
-		.fds = &g->udp_fd,
-		.n = 1,
-	};
-
-	g->kernel_drops = kernel_drops_new(&cfg);
-	return g->kernel_drops ? 0 : -EIO;
-}
-
-static void
-stop_kernel_drops(struct daemon *d)
-{
-	struct gwd *g = d->state;
-
-	kernel_drops_free(g->kernel_drops);
-}
-
-static enum drop
-on_wait(const struct packet_in *in, const struct packet_out *out,
-	unsigned asked, uint64_t now, void *arg)
-{
-	struct daemon *d = arg;
-	struct gwd *g = d->state;
-
-	return wait_packet(g->wait, in, out, asked, now);
-}
-
-static void
-on_worker_failed(void *arg)
-{
-	log_err("tun: the device is gone");
-	daemon_stop(arg, 1);
-}
-
-static int
-start_worker(struct daemon *d)
-{
-	struct gwd *g = d->state;
-	struct worker_config cfg = {
-		.base = d->base,
-		.tun_fd = g->tun_fd,
-		.udp_fd = g->udp_fd,
-		.read_them = true,
-		.raw_fd = g->raw_fd,
-		.set = &g->set,
-		.maps = g->maps,
-		.peers = g->peers,
-		.confs = &g->confs,
-		.probe = &g->probe,
-		.limit = g->limit,
-		.paths = g->paths,
-		.hosts = g->hosts,
-		.local_mtu = g->local_mtu,
-		.clamp_mss = &g->conf.clamp_mss,
-		.trace = &g->conf.common.trace,
-		.wait = on_wait,
-		.failed = on_worker_failed,
-		.arg = d,
-	};
-
-	g->wait = wait_new(d->base);
-	g->tracer = cfg.tracer = tracer_new(d->base, g->maps);
-	g->worker = worker_new(&cfg);
-	if (g->wait && g->tracer && g->worker)
-		return 0;
-	log_err("worker: no memory");
-	worker_free(g->worker);
-	tracer_free(g->tracer);
-	wait_free(g->wait);
-	return -ENOMEM;
-}
-
-static void
-stop_worker(struct daemon *d)
-{
-	struct gwd *g = d->state;
-
-	worker_free(g->worker);
-	tracer_free(g->tracer);
-	wait_free(g->wait);
-}
-
 static int
 start_feed(struct daemon *d)
 {
@@ -408,6 +192,29 @@ on_keep_alive(
 	const struct addr *peer, const uint8_t *pkt, size_t len, void *arg)
 {
 	worker_keep_alive(arg, peer, pkt, len);
+}
+
+static int
+start_kernel_drops(struct daemon *d)
+{
+	struct gwd *g = d->state;
+	const struct kernel_drops_config cfg = {
+		.base = d->base,
+		.device = g->conf.ifname,
+		.fds = g->udp_fds,
+		.n = g->n_udp,
+	};
+
+	g->kernel_drops = kernel_drops_new(&cfg);
+	return g->kernel_drops ? 0 : -EIO;
+}
+
+static void
+stop_kernel_drops(struct daemon *d)
+{
+	struct gwd *g = d->state;
+
+	kernel_drops_free(g->kernel_drops);
 }
 
 static int
@@ -466,7 +273,7 @@ reload(struct daemon *d)
 	peers_set_default_port(g->peers, settings_port(g->conf.remote_port));
 	limit_set(g->limit, &all, &host);
 	reload_peers(g);
-	worker_reloaded(g->worker);
+	carry_reload(g);
 	feed_set_keep(g->feed, g->conf.keep_s * 1000);
 }
 
@@ -487,10 +294,10 @@ main(int argc, char **argv)
 	static const struct daemon_part parts[] = {
 		{"tables", start_tables, stop_tables},
 		{"state file", start_state, stop_state},
-		{"tun", start_device, stop_device},
-		{"tunnel socket", start_socket, stop_socket},
+		{"tun", ends_start_device, ends_stop_device},
+		{"tunnel socket", ends_start_sockets, ends_stop_sockets},
 		{"kernel's drops", start_kernel_drops, stop_kernel_drops},
-		{"worker", start_worker, stop_worker},
+		{"workers", carry_start, carry_stop},
 		{"keep-alive", start_keepalive, stop_keepalive},
 		{"feed", start_feed, stop_feed},
 	};

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "gwd/metrics.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "gwd/carry.h"
 #include "gwd/gwd.h"
 #include "gwd/kernel_drops.h"
 #include "gwd/maps.h"
@@ -72,6 +75,54 @@ packet_metrics(struct ctl_metrics *m, const struct gwd *g)
 	one(m, P "waiting_bytes", CTL_GAUGE,
 		"Bytes of packets that wait for the mapper.",
 		pending_bytes(wait_pending(g->wait)));
+}
+
+/* What each worker did. */
+static void
+lane_metrics(struct ctl_metrics *m, const struct gwd *g)
+{
+	static const struct lane_metric {
+		const char *name, *help;
+		size_t off;
+	} rows[] = {
+		{P "worker_packets_out_total",
+			"Packets carried into the tunnel.",
+			offsetof(struct lanes_work, packets[WAY_OUT])},
+		{P "worker_packets_in_total",
+			"Packets carried out of the tunnel.",
+			offsetof(struct lanes_work, packets[WAY_IN])},
+		{P "worker_handed_over_total",
+			"Packets and superpackets that were not plain, for the "
+			"control thread.",
+			offsetof(struct lanes_work, handed)},
+		{P "worker_tun_reads_total",
+			"Packets and superpackets read from the TUN device.",
+			offsetof(struct lanes_work, tun_reads)},
+		{P "worker_tun_writes_total",
+			"Packets and superpackets written to the TUN device.",
+			offsetof(struct lanes_work, tun_writes)},
+		{P "worker_socket_sends_total",
+			"Messages, of one or several datagrams, sent to peers.",
+			offsetof(struct lanes_work, udp_sends)},
+		{P "worker_socket_receives_total",
+			"Times that messages were received from peers.",
+			offsetof(struct lanes_work, udp_recvs)},
+	};
+	const char *work;
+	char label[32];
+	uint64_t v;
+	unsigned i;
+	size_t r;
+
+	for (r = 0; r < ARRAY_LEN(rows); r++) {
+		ctl_metric(m, rows[r].name, CTL_COUNTER, rows[r].help);
+		for (i = 0; i < lanes_count(g->lanes); i++) {
+			work = (const char *)lanes_work(g->lanes, i);
+			memcpy(&v, work + rows[r].off, sizeof(v));
+			snprintf(label, sizeof(label), "worker=\"%u\"", i);
+			ctl_sample(m, label, v);
+		}
+	}
 }
 
 static void
@@ -193,10 +244,12 @@ path_metrics(struct ctl_metrics *m, const struct gwd *g)
 static void
 metrics(struct ctl_metrics *m, void *arg)
 {
-	const struct gwd *g = arg;
+	struct gwd *g = arg;
 
+	carry_collect(g);
 	packet_metrics(m, g);
 	kernel_metrics(m, g);
+	lane_metrics(m, g);
 	feed_metrics(m, g);
 	peer_metrics(m, g);
 	path_metrics(m, g);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gwd/carry.h"
 #include "gwd/gwd.h"
 #include "gwd/show.h"
 #include "libipref/ctl.h"
@@ -67,13 +68,14 @@ drop_object(const struct counters *c, enum drop drop, uint64_t now)
 static int
 page_drops(const char *query, struct evbuffer *body, void *arg)
 {
-	const struct gwd *g = arg;
+	struct gwd *g = arg;
 	const struct counters *c = worker_counters(g->worker);
 	uint64_t now = now_ms();
 	bool all, any = false;
 	char text[2];
 	int i;
 
+	carry_collect(g);
 	all = ctl_query(query, "all", text, sizeof(text)) && text[0] == '1';
 	for (i = DROP_NONE + 1; i < DROP_N; i++)
 		if (all || c->drops[i])
@@ -176,13 +178,14 @@ static int
 peers_open(struct ctl_stream *s, const char *query, struct evbuffer *error,
 	void *page_arg, void **arg)
 {
-	const struct gwd *g = page_arg;
+	struct gwd *g = page_arg;
 	size_t pos = 0, max = peers_count(g->peers);
 	struct peers_page *page;
 	const struct peer *p;
 
 	(void)s;
 	(void)query;
+	carry_collect(g);
 	page = calloc(1, sizeof(*page) + max * sizeof(page->addrs[0]));
 	if (!page) {
 		evbuffer_add_printf(error, "out of memory\n");

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "gwd/carry.h"
 #include "gwd/gwd.h"
 #include "gwd/kernel_drops.h"
 #include "gwd/maps.h"
@@ -70,12 +71,13 @@ kernel_drops_object(struct kernel_drops *k)
 static json_t *
 show_counters(void *arg)
 {
-	const struct gwd *g = arg;
+	struct gwd *g = arg;
 	const struct counters *c = worker_counters(g->worker);
 	json_t *o = json_object();
 	json_t *drops = json_object();
 	int i;
 
+	carry_collect(g);
 	for (i = 0; i < WAY_N; i++) {
 		json_t *way = json_object();
 

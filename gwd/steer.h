@@ -43,7 +43,9 @@
 #define STEER_TICK_MS 1000
 #define STEER_SOME    4096 /* in a tick */
 #define STEER_IDLE_MS (60 * 1000)
-#define STEER_PACKETS 2 /* by the slow way, before there is a route */
+/* By the slow way, before there is a route: so many that a conversation is
+ * proved by them (in, out, in again), which lanes would tell later. */
+#define STEER_PACKETS 4
 
 /* All borrowed. There are never more routes than peers. */
 struct steer {

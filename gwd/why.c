@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <string.h>
 
+#include "gwd/carry.h"
 #include "gwd/gwd.h"
 #include "gwd/maps.h"
 #include "gwd/pages.h"
@@ -211,7 +212,7 @@ read_subject(struct subject *s, const char *query)
 static int
 page_why(const char *query, struct evbuffer *body, void *arg)
 {
-	const struct gwd *g = arg;
+	struct gwd *g = arg;
 	struct subject s;
 
 	if (!read_subject(&s, query)) {
@@ -219,6 +220,7 @@ page_why(const char *query, struct evbuffer *body, void *arg)
 					  "gw=ADDRESS&ref=REFERENCE\n");
 		return 400;
 	}
+	carry_collect(g);
 	find(g, &s);
 	ctl_put_json(body, why_object(g, &s));
 	return 200;

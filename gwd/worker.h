@@ -31,9 +31,8 @@ struct worker;
 /* All pointers are borrowed. */
 struct worker_config {
 	struct event_base *base;
-	int tun_fd, udp_fd; /* what it writes to */
-	bool read_them;	    /* and reads from, by itself */
-	bool vnet; /* the device's packets have its header before them */
+	int tun_fd, udp_fd; /* what it writes to; the device's packets have a
+			     * virtio-net header before them */
 	/* The sockets whose messages from the network it takes: those of the
 	 * lanes, udp_fd among them. None: of udp_fd. */
 	const int *udp_fds;

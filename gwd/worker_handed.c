@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where packets come from. In one turn of the loop RECORDS are taken from all
- * rings together, or what makes up PACKETS, and BATCH reads from a descriptor;
- * then others have their turn. Each ring has an equal part in that.
+ * rings together, or what makes up PACKETS; then others have their turn. Each
+ * ring has an equal part in that.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -15,13 +15,10 @@
 #include "gwd/packet.h"
 #include "gwd/ring.h"
 #include "gwd/super.h"
-#include "gwd/tun.h"
-#include "gwd/udp.h"
 #include "gwd/worker_impl.h"
 
 #define RECORDS 64
 #define PACKETS 512
-#define BATCH	64
 
 /* --- one thing that came -------------------------------------------------- */
 
@@ -34,12 +31,13 @@ take_super(struct worker *w, const struct super *s)
 		job_out(w, w->in, super_segment(s, i, w->in, sizeof(w->in)));
 }
 
-static void
-take_read(struct worker *w, uint8_t *read, size_t len)
+void
+worker_tun(struct worker *w, uint8_t *read, size_t len)
 {
 	enum drop drop;
 	struct super s;
 
+	worker_begin(w);
 	drop = super_read(&s, read, len);
 	if (drop) {
 		const struct job j = {.in = {.p = read, .len = len}};
@@ -50,16 +48,6 @@ take_read(struct worker *w, uint8_t *read, size_t len)
 	} else {
 		job_out(w, s.p, s.len);
 	}
-}
-
-void
-worker_tun(struct worker *w, uint8_t *read, size_t len)
-{
-	worker_begin(w);
-	if (w->cfg.vnet)
-		take_read(w, read, len);
-	else
-		job_out(w, read, len);
 }
 
 void
@@ -136,14 +124,6 @@ worker_too_big(struct worker *w, const struct addr *peer, uint8_t tos,
 /* --- rings ---------------------------------------------------------------- */
 
 static void
-device_gone(struct worker *w, int error)
-{
-	/* A device that was deleted says so for ever. */
-	log_err_errno(error, "tun: can't be read");
-	w->cfg.failed(w->cfg.arg);
-}
-
-static void
 take_tun(struct worker *w, const struct handed *h, uint8_t *bytes)
 {
 	worker_tun(w, bytes, h->len);
@@ -165,7 +145,8 @@ static void
 take_failed(struct worker *w, const struct handed *h, uint8_t *bytes)
 {
 	(void)bytes;
-	device_gone(w, h->error);
+	log_err_errno(h->error, "tun: can't be read");
+	w->cfg.failed(w->cfg.arg);
 }
 
 static void
@@ -208,51 +189,10 @@ on_ring(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* --- descriptors ---------------------------------------------------------- */
-
-static void
-on_tun(evutil_socket_t fd, short what, void *arg)
-{
-	struct worker *w = arg;
-	ssize_t n;
-	int i;
-
-	(void)what;
-	for (i = 0; i < BATCH; i++) {
-		n = tun_read(fd, w->read, sizeof(w->read));
-		if (n < 0)
-			break;
-		worker_tun(w, w->read, (size_t)n);
-	}
-	if (i == BATCH || n == -EAGAIN || n == -EMSGSIZE)
-		return;
-	(void)event_del(w->tun);
-	device_gone(w, (int)-n);
-}
-
-static void
-on_udp(evutil_socket_t fd, short what, void *arg)
-{
-	struct worker *w = arg;
-	struct udp_from from;
-	ssize_t n;
-	int i;
-
-	(void)what;
-	for (i = 0; i < BATCH; i++) {
-		n = udp_recv(fd, w->read, sizeof(w->read), &from);
-		if (n == -EAGAIN)
-			return;
-		/* else it is an error of what we sent: on_errors() */
-		if (n >= 0)
-			worker_datagrams(w, &from, w->read, (size_t)n, 0);
-	}
-}
-
 /* --- life ----------------------------------------------------------------- */
 
-static int
-start_rings(struct worker *w)
+int
+handed_init(struct worker *w)
 {
 	struct intake *in;
 	size_t i;
@@ -273,29 +213,6 @@ start_rings(struct worker *w)
 	return 0;
 }
 
-static int
-start_reading(struct worker *w)
-{
-	if (!w->cfg.read_them)
-		return 0;
-	w->tun = event_new(
-		w->cfg.base, w->cfg.tun_fd, EV_READ | EV_PERSIST, on_tun, w);
-	w->udp = event_new(
-		w->cfg.base, w->cfg.udp_fd, EV_READ | EV_PERSIST, on_udp, w);
-	if (!w->tun || !w->udp || event_add(w->tun, NULL) ||
-		event_add(w->udp, NULL))
-		return -ENOMEM;
-	return 0;
-}
-
-int
-handed_init(struct worker *w)
-{
-	int err = start_rings(w);
-
-	return err ? err : start_reading(w);
-}
-
 void
 handed_fini(struct worker *w)
 {
@@ -305,8 +222,4 @@ handed_fini(struct worker *w)
 		if (w->intakes[i].ev)
 			event_free(w->intakes[i].ev);
 	free(w->intakes);
-	if (w->tun)
-		event_free(w->tun);
-	if (w->udp)
-		event_free(w->udp);
 }

@@ -27,12 +27,11 @@ struct intake {
 
 struct worker {
 	struct worker_config cfg;
-	struct event *tun, *udp; /* owned; NULL: others read them */
-	struct intake *intakes;	 /* owned, of cfg.n_rings */
-	struct event *second;	 /* owned */
-	atomic_bool verbose;	 /* every packet is logged */
-	struct held *held;	 /* owned */
-	struct event *held_end;	 /* owned; those that waited in vain */
+	struct intake *intakes; /* owned, of cfg.n_rings */
+	struct event *second;	/* owned */
+	atomic_bool verbose;	/* every packet is logged */
+	struct held *held;	/* owned */
+	struct event *held_end; /* owned; those that waited in vain */
 	struct counters counters;
 	struct recent recent;
 	uint64_t now_ms;	  /* of this call from the loop */
@@ -42,7 +41,6 @@ struct worker {
 	uint64_t hops_second;	  /* for which hops_left counts */
 	uint32_t hops_left;
 	struct log_limit limit;
-	uint8_t read[SUPER_VNET + PACKET_MAX];
 	uint8_t in[PACKET_MAX]; /* a packet made of what was read */
 	uint8_t out[PACKET_MAX + GW_GROWTH];
 	uint8_t piece[PACKET_MAX]; /* of out, or a reply about it */

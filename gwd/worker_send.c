@@ -150,9 +150,7 @@ write_device(struct worker *w, const struct packet_out *out)
 	const struct iovec parts[] = {
 		{nothing, sizeof(nothing)}, {out->p, out->len}};
 
-	if (w->cfg.vnet)
-		return tun_writev(w->cfg.tun_fd, parts, ARRAY_LEN(parts));
-	return tun_write(w->cfg.tun_fd, out->p, out->len);
+	return tun_writev(w->cfg.tun_fd, parts, ARRAY_LEN(parts));
 }
 
 int

@@ -180,7 +180,6 @@ start_worker(struct rig *r)
 		.base = r->mp.base,
 		.tun_fd = r->tun,
 		.udp_fd = r->udp,
-		.vnet = true,
 		.udp_fds = r->udp_fds,
 		.n_udp_fds = ARRAY_LEN(r->udp_fds),
 		.rings = r->rings,

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A turn takes what is there of both ways, up to a bound each; after it the
+ * lane holds nothing that could be reclaimed. When there was nothing it waits.
+ *
+ * Both descriptors are edge-triggered: each turn tries them until they have
+ * nothing more, and the socket's error queue, which is the control thread's to
+ * read, does not keep lanes awake.
+ */
+#include "gwd/lane.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "gwd/lane_impl.h"
+#include "gwd/maps.h"
+#include "gwd/qs.h"
+#include "gwd/ring.h"
+#include "libipref/log.h"
+
+bool
+lane_hand(struct lane *l, const struct handed *h, const void *bytes,
+	enum way way, size_t packets)
+{
+	/* iovec has no const; nobody writes there */
+	const struct iovec iov[] = {{(void *)(uintptr_t)h, sizeof(*h)},
+		{(void *)(uintptr_t)bytes, h->len}};
+
+	if (ring_put(l->cfg.ring, iov, ARRAY_LEN(iov))) {
+		lane_count(&l->counters.handed, 1);
+		return true;
+	}
+	lane_count(&l->counters.drops[way][DROP_OVERLOAD], packets);
+	return false;
+}
+
+void
+lane_gone(struct lane *l, int err)
+{
+	const struct handed h = {.kind = HANDED_FAILED, .error = err};
+
+	/* It is tried again in the next turn when there is no room. */
+	l->gone = lane_hand(l, &h, NULL, WAY_OUT, 0);
+}
+
+const struct route *
+lane_route(const struct lane *l, const struct addr *peer,
+	const struct route_way **way)
+{
+	const struct route *route = routes_get(l->cfg.routes, peer);
+
+	if (route)
+		*way = route_way(route);
+	return route;
+}
+
+void
+lane_used(const struct lane *l, const struct map *const used[2], enum way way)
+{
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		if (used[i])
+			maps_used(l->cfg.maps, used[i], way);
+}
+
+/* --- turning ------------------------------------------------------------ */
+
+/* The bounded look-out: no waiting until then. */
+static uint64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static bool
+looks_out(struct lane *l, bool busy)
+{
+	uint32_t us = l->rules->busy_poll_us;
+
+	if (!us)
+		return false;
+	if (busy)
+		l->look_until = now_us() + us;
+	return now_us() < l->look_until;
+}
+
+static void
+wait_for_more(const struct lane *l)
+{
+	struct epoll_event e;
+
+	qs_away();
+	if (epoll_wait(l->epoll, &e, 1, -1) < 0 && errno != EINTR)
+		bug("epoll: %s", strerror(errno));
+	qs_back();
+}
+
+static bool
+is_stopped(const struct lane *l)
+{
+	return atomic_load_explicit(&l->stopped, memory_order_relaxed);
+}
+
+static void *
+run(void *arg)
+{
+	struct lane *l = arg;
+	size_t n;
+
+	qs_reader_start();
+	while (!is_stopped(l)) {
+		l->rules = atomic_load_explicit(
+			&l->cfg.shared->rules, memory_order_acquire);
+		l->hand_all = l->cfg.shared->wants_all(l->cfg.shared->arg);
+		l->now_ms = now_ms();
+		n = (l->gone ? 0 : lane_out(l)) + lane_in(l);
+		if (n || looks_out(l, n > 0))
+			qs_quiet();
+		else
+			wait_for_more(l);
+	}
+	qs_reader_end();
+	return NULL;
+}
+
+/* --- life --------------------------------------------------------------- */
+
+static int
+watch(const struct lane *l, int fd, uint32_t events)
+{
+	struct epoll_event e = {.events = events, .data.fd = fd};
+
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+static int
+prepare(struct lane *l)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < IN_MESSAGES; i++) {
+		l->messages[i].buf = l->in_bytes[i];
+		l->messages[i].size = sizeof(l->in_bytes[i]);
+	}
+	/* A few bytes come whole (getrandom(2)). */
+	if (getrandom(&l->number, sizeof(l->number), 0) < 0)
+		return -errno;
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->epoll < 0 || l->stop < 0)
+		return -errno;
+	err = watch(l, l->stop, EPOLLIN);
+	if (!err)
+		err = watch(l, l->cfg.tun_fd, EPOLLIN | EPOLLET);
+	if (!err && l->cfg.receives)
+		err = watch(l, l->cfg.udp_fd, EPOLLIN | EPOLLET);
+	return err;
+}
+
+/* Signals are the control thread's. */
+static int
+start(struct lane *l)
+{
+	sigset_t all, before;
+	char name[16];
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&l->thread, NULL, run, l);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		return -err;
+	l->started = true;
+	snprintf(name, sizeof(name), "gwd-worker-%u", l->cfg.id);
+	pthread_setname_np(l->thread, name);
+	return 0;
+}
+
+int
+lane_new(const struct lane_config *cfg, struct lane **lane)
+{
+	struct lane *l = calloc(1, sizeof(*l));
+	int err = -ENOMEM;
+
+	if (l) {
+		l->cfg = *cfg;
+		l->epoll = l->stop = -1;
+		err = prepare(l);
+	}
+	if (!err)
+		err = start(l);
+	if (err) {
+		log_err_errno(-err, "worker %u: can't be started", cfg->id);
+		lane_free(l);
+		l = NULL;
+	}
+	*lane = l;
+	return err;
+}
+
+static void
+wake(const struct lane *l)
+{
+	const uint64_t one = 1;
+	ssize_t n;
+
+	do
+		n = write(l->stop, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(one))
+		bug("eventfd: %zd", n);
+}
+
+void
+lane_free(struct lane *l)
+{
+	if (!l)
+		return;
+	if (l->started) {
+		atomic_store(&l->stopped, true);
+		wake(l);
+		pthread_join(l->thread, NULL);
+	}
+	if (l->epoll >= 0)
+		close(l->epoll);
+	if (l->stop >= 0)
+		close(l->stop);
+	free(l);
+}
+
+const struct lane_counters *
+lane_counters(const struct lane *l)
+{
+	return &l->counters;
+}
