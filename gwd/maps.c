@@ -371,11 +371,23 @@ maps_new(const struct addr *pub, size_t max)
 	return m;
 }
 
+/* From now on. */
+static void
+unshare(struct maps *m)
+{
+	m->retire = retire_now;
+	m->by_ea.retire = retire_now;
+	m->by_peer.retire = retire_now;
+	m->serving[BY_IP].retire = retire_now;
+	m->serving[BY_REF].retire = retire_now;
+}
+
 void
 maps_free(struct maps *m)
 {
 	if (!m)
 		return;
+	unshare(m);
 	while (!TAILQ_EMPTY(&m->all))
 		maps_remove(m, TAILQ_FIRST(&m->all));
 	maps_table_fini(&m->by_ea);

@@ -42,7 +42,8 @@ struct map {
 struct maps *maps_new(const struct addr *pub, size_t max) MUSTCHECK;
 /* For readers beside the writer: before the first entry. */
 void maps_share(struct maps *m, maps_retire *retire);
-/* Nobody reads any more; what was retired is not waited for. */
+/* Nobody reads any more: nothing more is retired; what was is not waited for.
+ */
 void maps_free(struct maps *m);
 
 /* Lookups; NULL: none. */
