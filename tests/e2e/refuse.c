@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * To be preloaded: a kernel that takes less than ours does. REFUSE names what
- *it refuses, as NAME or NAME:N (only after the first N of them), separated by
+ * it refuses, as NAME or NAME:N (only after the first N of them), separated by
  * spaces:
  *
- *	udp_segment	datagrams to be cut (EIO: the way out makes no
- *checksums) udp_gro		to merge datagrams that come (ENOPROTOOPT)
+ *	udp_segment	datagrams to be cut; EIO: no checksums on the way out
+ *	udp_gro		to merge datagrams that come (ENOPROTOOPT)
+ *	reuse_port	several sockets at one port (ENOPROTOOPT)
  *	tun_gso		packets written to a TUN device to be cut (EINVAL)
  *	tun_offload	offloads of a TUN device (EINVAL)
  *	tun_uso		of them, those of UDP (EINVAL: kernels before 6.2)
@@ -38,6 +39,7 @@
 enum refused {
 	UDP_SEGMENT,
 	UDP_GRO,
+	REUSE_PORT,
 	TUN_GSO,
 	TUN_OFFLOAD,
 	TUN_USO,
@@ -47,6 +49,7 @@ enum refused {
 static const char *const names[REFUSED_N] = {
 	[UDP_SEGMENT] = "udp_segment",
 	[UDP_GRO] = "udp_gro",
+	[REUSE_PORT] = "reuse_port",
 	[TUN_GSO] = "tun_gso",
 	[TUN_OFFLOAD] = "tun_offload",
 	[TUN_USO] = "tun_uso",
@@ -147,7 +150,10 @@ setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	int (*function)(int, int, int, const void *, socklen_t) =
 		real("setsockopt");
 
-	if (level == IPPROTO_UDP && name == OPTION_UDP_GRO && refuse(UDP_GRO)) {
+	if ((level == IPPROTO_UDP && name == OPTION_UDP_GRO &&
+		    refuse(UDP_GRO)) ||
+		(level == SOL_SOCKET && name == SO_REUSEPORT &&
+			refuse(REUSE_PORT))) {
 		errno = ENOPROTOOPT;
 		return -1;
 	}
