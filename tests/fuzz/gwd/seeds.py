@@ -71,21 +71,6 @@ class Seeds:
             vnet = struct.pack("=BBHHHH", 1, kind, 0, 10, l4, field)
             self.put("super", name, bytes((f,)) + vnet + packet)
 
-    def merge(self, name, f, packet):
-        """It, three that follow in its flow, the last shorter and damaged;
-        then alone, of a second flow, and in a new batch."""
-        proto, n = packet[3], len(packet)
-        if proto not in (6, 17) or n > 255:
-            return
-        right = SUM | UDP_LEN
-        steps = struct.pack(">BBH", right, n, n) + packet
-        steps += struct.pack(">BBH", right | NEXT, 0, 0) * 2
-        steps += struct.pack(">BBH", right | NEXT | LEN, 0, n - 1)
-        steps += struct.pack(">BBHB", NEXT, 1, n - 1, 1)
-        steps += struct.pack(">BBH", right | TOS, n, n) + packet
-        steps += struct.pack(">BBH", right | NEXT | FLUSH | TOS, 0, 0) * 2
-        self.put("merge", name, bytes((f,)) + steps)
-
     def vector(self, name, f, block):
         for i, (key, value) in enumerate(block):
             n = f"{name}-{i}"
@@ -103,10 +88,59 @@ class Seeds:
                 packet = bytes.fromhex(packet)
                 if peer in PEERS:
                     self.put("decap", n, bytes((f,)) + packet)
-                    self.merge(n, f, packet)
+                    if len(packet) < 256:
+                        self.put("merge", n, bytes((f,)) + fresh(0, packet))
                 self.put("header", n, packet)
                 self.put("trace", n, struct.pack(">BBH", f, 1, len(packet)) +
                          packet + b"gw=192.0.2.2&ref=33&drops=1&direction=in")
+
+
+def fresh(how, packet):
+    """A step of fuzz_merge: a datagram of its own."""
+    n = len(packet)
+    return struct.pack(">BBH", how, n, n) + packet
+
+
+def follows(how, at=0, change=b""):
+    """What follows the last one in its flow, changed from byte `at` on, or, with
+    LEN, of that length."""
+    return struct.pack(">BBH", how | NEXT, len(change), at) + change
+
+
+def merge(seeds):
+    """fuzz_merge: whole, damaged, longer and shorter, with PSH, in another
+    class, of flows in turn."""
+    right = SUM | UDP_LEN
+    ends = bytes((192, 0, 2, 2, 192, 0, 2, 1)) + struct.pack(">II", 33, 2576)
+    tcp = struct.pack(">HHIIBBHHH", 7, 80, 1, 2, 5 << 4, 0x10, 99, 0, 0)
+    udp = struct.pack(">HHHH", 7, 53, 0, 0)
+    for proto, l4 in (6, tcp), (17, udp):
+        for df in 0, 1:
+            packet = bytes((0x10 | df, 0x40, 64, proto)) + ends + l4 + \
+                bytes(range(40))
+            other = packet[:20] + b"\1" + packet[21:]
+            n, flags = len(packet), 20 + 13
+            two = fresh(right, packet) + follows(right)
+            for name, steps in {
+                "three": two + follows(right),
+                "shorter": two + follows(right | LEN, n - 3) + follows(right),
+                "longer": two + follows(right | LEN, n + 3) + follows(right),
+                "damaged": two + follows(right) + follows(0, n - 2, b"\1"),
+                "first": fresh(right, packet[:-1] + b"\xff") +
+                follows(0, n - 2, b"\1") + follows(right),
+                "pushed": two + follows(right, flags, b"\x08") +
+                follows(right, flags, b"\x08"),
+                "class": two + follows(right | TOS) + follows(right),
+                "turns": two + fresh(right, other) + fresh(right, packet) +
+                fresh(right, other) + fresh(right, packet),
+                "batches": two + follows(right | FLUSH) + follows(right),
+                "many": two + follows(right) * 80,
+                "large": fresh(right, packet) + follows(right | LEN, 9000) +
+                follows(right) * 9,
+            }.items():
+                for f in 0, LOCAL_V6:
+                    seeds.put("merge", f"{name}-{proto}-{df}-{f}",
+                              bytes((f,)) + steps)
 
 
 def mss(seeds):
@@ -251,6 +285,7 @@ def main():
     vectors, out = sys.argv[1:]
     seeds = Seeds(out)
     seeds.vectors(vectors)
+    merge(seeds)
     mss(seeds)
     held(seeds)
     peers_text(seeds)
