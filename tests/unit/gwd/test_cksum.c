@@ -50,6 +50,22 @@ START_TEST(test_sum)
 }
 END_TEST
 
+/* Any beginning, any end. */
+START_TEST(test_sum_pieces)
+{
+	static uint8_t bytes[700];
+	size_t at, len;
+
+	for (at = 0; at < sizeof(bytes); at++)
+		bytes[at] = next_byte();
+	for (at = 0; at < 9; at++)
+		for (len = 0; len <= 600; len++)
+			ck_assert_uint_eq(
+				cksum_fold(cksum_sum(bytes + at, len)),
+				plain_sum(bytes + at, len));
+}
+END_TEST
+
 START_TEST(test_fold)
 {
 	static const struct {
@@ -260,5 +276,5 @@ START_TEST(test_l4_carried)
 }
 END_TEST
 
-RUN_TESTS("cksum", test_sum, test_fold, test_adjust_corners,
+RUN_TESTS("cksum", test_sum, test_sum_pieces, test_fold, test_adjust_corners,
 	test_adjust_recomputed, test_l4_places, test_l4_zero, test_l4_carried)
