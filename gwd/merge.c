@@ -22,6 +22,8 @@
 #define TCP_HEADER 20
 #define UDP_HEADER 8
 
+#define PROTO_AT 3 /* in an IPREF header */
+
 /* Positions in TCP's header. */
 #define SEQ_AT	  4
 #define ACK_AT	  8
@@ -113,15 +115,14 @@ has_form(const struct merge_form *f, const struct packet_in *in)
 
 /* Room is for as much of the packet as decap() demands to see. */
 static bool
-make_form(struct merge *m, const struct packet_in *in, const struct header *h,
-	size_t header)
+make_form(struct merge *m, const struct packet_in *in, size_t header)
 {
 	struct merge_form *f = &m->forms[m->n_forms];
 	struct packet_out out = {.p = f->ip, .size = sizeof(f->ip)};
 	const struct ip_form *form = ip_form(m);
 	struct packet_in head = *in;
 
-	head.len = header + (h->proto == TCP ? TCP_HEADER : UDP_HEADER);
+	head.len = header + (in->p[PROTO_AT] == TCP ? TCP_HEADER : UDP_HEADER);
 	if (head.len > in->len || m->n_forms == MERGE_MAX)
 		return false;
 	decap(m->set, m->maps, &head, &out);
@@ -129,8 +130,8 @@ make_form(struct merge *m, const struct packet_in *in, const struct header *h,
 		return false;
 	f->key = *in;
 	f->key.len = header;
-	f->proto = h->proto;
-	f->df = h->df;
+	f->proto = in->p[PROTO_AT];
+	f->df = in->p[0] & HEADER_D;
 	f->addrs = cksum_sum(f->ip + form->addrs, form->addrs_len);
 	f->used[0] = out.used[0];
 	f->used[1] = out.used[1];
@@ -138,21 +139,27 @@ make_form(struct merge *m, const struct packet_in *in, const struct header *h,
 	return true;
 }
 
-/* NULL: the packet is not plain. IPv6 packets without D may have to be cut for
- * their host. */
+/* By the first bytes of the header, whose length is not 0. IPv6 packets without
+ * D may have to be cut for their host. */
+static bool
+is_plain(const struct merge *m, const uint8_t *p)
+{
+	return !(p[0] & HEADER_I) &&
+	       (p[PROTO_AT] == TCP || p[PROTO_AT] == UDP) &&
+	       (m->set->local_ver == 4 || p[0] & HEADER_D);
+}
+
+/* NULL: the packet is not plain. */
 static const struct merge_form *
 find_form(struct merge *m, const struct packet_in *in)
 {
-	struct header h;
 	size_t header, i;
 
 	for (i = m->n_forms; i > 0 && m->n_forms - i < FORMS_BACK; i--)
 		if (has_form(&m->forms[i - 1], in))
 			return &m->forms[i - 1];
-	if (header_decode(&h, &header, in->p, in->len) || h.frag ||
-		(h.proto != TCP && h.proto != UDP) ||
-		(m->set->local_ver == 6 && !h.df) ||
-		!make_form(m, in, &h, header))
+	header = header_peek(in->p, in->len);
+	if (!header || !is_plain(m, in->p) || !make_form(m, in, header))
 		return NULL;
 	return &m->forms[m->n_forms - 1];
 }
@@ -160,11 +167,14 @@ find_form(struct merge *m, const struct packet_in *in)
 /* --- layer 4 ------------------------------------------------------------ */
 
 static bool
-sum_is_right(const struct seen *s)
+sum_is_right(const struct merge_form *f, const struct packet_in *in)
 {
+	const uint8_t *l4 = in->p + f->key.len;
+	size_t len = in->len - f->key.len;
+
 	/* in the tunnel it does not cover addresses */
-	return cksum_fold(cksum_sum(s->l4, s->l4_len) + (uint32_t)s->l4_len +
-			  s->form->proto) == UINT16_MAX;
+	return cksum_fold(cksum_sum(l4, len) + (uint32_t)len + f->proto) ==
+	       UINT16_MAX;
 }
 
 /* SYNs may have to be clamped. */
@@ -210,8 +220,8 @@ look(struct merge *m, const struct packet_in *in, struct seen *s)
 	if (s->l4_len + ip_form(m)->header > MERGE_BYTES ||
 		!(tcp ? look_tcp(s) : look_udp(m, s)))
 		return false;
-	s->alone = s->alone || !(tcp ? m->tcp : m->udp) ||
-		   s->l4_len == s->header || !sum_is_right(s);
+	s->alone =
+		s->alone || !(tcp ? m->tcp : m->udp) || s->l4_len == s->header;
 	s->slot = (uint8_t)(((s->form->addrs * 0x9e3779b1u) ^
 				    (get32(s->l4) * 0x85ebca6bu) ^
 				    s->form->proto * 0x01010101u) >>
@@ -253,6 +263,18 @@ fits(const struct merge *m, const struct merge_group *g, const struct seen *s)
 	       same_tcp(l4, s->l4, g->l4);
 }
 
+/* Checksums are looked at when there is something to join; that of the first
+ * one then too. */
+static bool
+joins(const struct merge *m, struct merge_group *g, const struct seen *s)
+{
+	if (!fits(m, g, s))
+		return false;
+	if (g->n == 1)
+		g->closed = !sum_is_right(g->form, m->in[g->first]);
+	return !g->closed && sum_is_right(s->form, s->in);
+}
+
 static struct merge_group *
 begin_group(struct merge *m, const struct seen *s)
 {
@@ -279,7 +301,7 @@ merge_add(struct merge *m, const struct packet_in *in)
 	if (m->n == MERGE_MAX || !look(m, in, &s))
 		return false;
 	g = &m->groups[m->slots[s.slot]];
-	if (s.alone || !m->n_groups || !fits(m, g, &s))
+	if (s.alone || !m->n_groups || !joins(m, g, &s))
 		g = begin_group(m, &s);
 	m->in[m->n] = in;
 	/* iovec has no const; nobody writes there */
