@@ -22,9 +22,10 @@
 #define RP_FILTER_LOOSE	 2
 #define ADDRS_MAX	 64 /* of one device that are looked at */
 
-/* Packets that may wait in the device. The kernel's 500 are 25 ms at 20,000/s:
- * less than another process may keep the core. */
-#define QUEUE 4096
+/* Packets that may wait in each queue of the device: some milliseconds of small
+ * ones, for which another process may keep the core; superpackets of 64 KB must
+ * not wait for half a second. */
+#define QUEUE 1024
 
 struct link {
 	struct mnl_socket *nl; /* owned */
