@@ -62,7 +62,9 @@ WARN      = -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes \
 	$(if $(WERROR),-Werror)
 SANFLAGS  = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all)
-ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -MMD -MP -I. \
+# The library calls its own functions, whoever else has some of that name.
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC \
+	-fno-semantic-interposition -MMD -MP -I. \
 	-D_GNU_SOURCE -DIPREF_VERSION='"$(VERSION)"' \
 	-DIPREF_SYSCONFDIR='"$(SYSCONFDIR)"'
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -Wl,-rpath,'$$ORIGIN/../lib'

@@ -55,13 +55,15 @@ addr_format(const struct addr *a, char buf[ADDR_TEXT_MAX])
 struct addr
 addr_from_bytes(uint8_t ver, const void *bytes)
 {
-	struct addr a = {0};
-	size_t len = addr_len(ver);
+	struct addr a = {.ver = ver};
 
-	if (!len)
-		return a;
-	a.ver = ver;
-	memcpy(a.b, bytes, len);
+	/* lengths that the compiler knows */
+	if (ver == 4)
+		memcpy(a.b, bytes, 4);
+	else if (ver == 6)
+		memcpy(a.b, bytes, 16);
+	else
+		a.ver = 0;
 	return a;
 }
 
@@ -99,7 +101,7 @@ addr_put(struct wbuf *w, const struct addr *a, uint8_t ver)
 bool
 addr_eq(const struct addr *a, const struct addr *b)
 {
-	return addr_cmp(a, b) == 0;
+	return a->ver == b->ver && !memcmp(a->b, b->b, sizeof(a->b));
 }
 
 int

@@ -220,13 +220,11 @@ ref_second_byte(const struct ref *r)
 size_t
 ref_wire_len(const struct ref *r)
 {
-	size_t i = 1;
+	static const uint8_t zeros[REF_LEN];
 
-	while (i < REF_LEN && !r->b[i])
-		i++;
-	if (i >= REF_LEN - 3)
-		return 4;
-	return i >= REF_LEN - 7 ? 8 : REF_LEN;
+	if (memcmp(r->b + 1, zeros, REF_LEN - 8))
+		return REF_LEN;
+	return memcmp(r->b + 1, zeros, REF_LEN - 4) ? 8 : 4;
 }
 
 struct ref
