@@ -406,6 +406,31 @@ START_TEST(test_from)
 }
 END_TEST
 
+/* Headers that were looked at count, too: the caller is to end the batch. */
+START_TEST(test_many_headers)
+{
+	struct header h = plain_site(4, 6);
+	struct merge_out out;
+	size_t i;
+
+	for (i = 0; i < MERGE_MAX; i++) {
+		h.ttl = (uint8_t)(100 + i);
+		put_plain(datagrams[i], &h, 13, 0x12, 40, &ins[i]);
+		ck_assert_msg(!merge_add(&merge, &ins[i]), "a SYN");
+	}
+	ck_assert_uint_eq(merge.n_forms, MERGE_MAX);
+	put_plain(datagrams[0], &h, 0, 1, 40, &ins[0]);
+	ck_assert_msg(merge_add(&merge, &ins[0]), "a header that is known");
+	h.ttl = 99;
+	put_plain(datagrams[1], &h, 0, 1, 40, &ins[1]);
+	ck_assert_msg(!merge_add(&merge, &ins[1]), "no room for another");
+	ck_assert(merge_next(&merge, &out));
+	ck_assert_uint_eq(out.n, 1);
+	ck_assert(!merge_next(&merge, &out));
+	maps_free(maps);
+}
+END_TEST
+
 /* Without a checksum it stays alone, or, for IPv6, needs one. */
 START_TEST(test_no_sum)
 {
@@ -530,4 +555,5 @@ START_TEST(test_bounds)
 END_TEST
 
 RUN_TESTS("merge", test_same_as_one_by_one, test_not_plain, test_from,
-	test_no_sum, test_together, test_largest, test_bounds)
+	test_many_headers, test_no_sum, test_together, test_largest,
+	test_bounds)

@@ -87,6 +87,7 @@ START_TEST(test_lies)
 		{"no IP version", 4, 6, 10, 0x55, false},
 		{"an IP header without end", 4, 6, 10, 0x4f, false},
 		{"another total length", 4, 6, 13, 1, false},
+		{"UDP's length means nothing", 4, 17, 35, 1, true},
 		{"more fragments follow", 4, 6, 16, 0x20, false},
 		{"not the first fragment", 4, 17, 17, 1, false},
 		{"another protocol", 4, 17, 19, 33, false},
@@ -260,6 +261,25 @@ check_flight(const struct flight *f, uint8_t *b)
 	ck_assert_uint_eq(super_segment(&s, 0, got, n - 1), 0);
 }
 
+/* As long as length fields can say. */
+START_TEST(test_longest)
+{
+	static const uint8_t kinds[][2] = {{4, 6}, {4, 17}, {6, 6}, {6, 17}};
+	static const size_t sizes[] = {500, 1448, 32768, 65000};
+	static uint8_t b[FLIGHT_VNET + FLIGHT_MAX];
+	size_t i, k;
+
+	for (i = 0; i < ARRAY_LEN(kinds); i++)
+		for (k = 0; k < ARRAY_LEN(sizes); k++) {
+			struct flight f = usual(kinds[i][0], kinds[i][1]);
+
+			f.size = sizes[k];
+			f.len = FLIGHT_MAX - flight_headers(&f);
+			check_flight(&f, b);
+		}
+}
+END_TEST
+
 START_TEST(test_segments)
 {
 	static uint8_t b[FLIGHT_VNET + FLIGHT_MAX];
@@ -278,4 +298,5 @@ START_TEST(test_segments)
 END_TEST
 
 RUN_TESTS("super", test_lies, test_no_payload, test_broken, test_too_long,
-	test_completed, test_zero, test_field_bounds, test_segments)
+	test_completed, test_zero, test_field_bounds, test_longest,
+	test_segments)
