@@ -76,14 +76,13 @@ cksum_sum(const void *p, size_t len)
 uint32_t
 cksum_addr(const struct addr *a)
 {
-	return cksum_sum(a->b, addr_len(a->ver));
-}
+	uint32_t sum = 0;
+	size_t i;
 
-uint16_t
-cksum_fold(uint32_t sum)
-{
-	sum = (sum >> 16) + (sum & UINT16_MAX);
-	return (uint16_t)((sum >> 16) + sum);
+	/* unused bytes are zero */
+	for (i = 0; i < sizeof(a->b); i += 2)
+		sum += (uint32_t)a->b[i] << 8 | a->b[i + 1];
+	return sum;
 }
 
 uint16_t

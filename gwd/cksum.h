@@ -19,7 +19,13 @@ uint32_t cksum_sum(const void *p, size_t len);
 /* Sum of an address. */
 uint32_t cksum_addr(const struct addr *a);
 /* Both halves added until 16 bits are left; 0 only for a sum of 0. */
-uint16_t cksum_fold(uint32_t sum);
+static inline uint16_t
+cksum_fold(uint32_t sum)
+{
+	sum = (sum >> 16) + (sum & UINT16_MAX);
+	return (uint16_t)((sum >> 16) + sum);
+}
+
 /* The field for a sum. */
 uint16_t cksum_field(uint32_t sum);
 /* The field after a part that summed to `minus` became one that sums to `plus`
