@@ -94,6 +94,7 @@ make_lanes(struct gwd *g)
 		.most_segments = most ? most : 1,
 	};
 
+	g->most_segments = cfg.most_segments;
 	g->lanes = lanes_new(&cfg);
 	return g->lanes ? 0 : -ENOMEM;
 }

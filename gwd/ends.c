@@ -174,13 +174,14 @@ open_others(struct gwd *g, const struct udp_config *cfg)
 }
 
 static void
-let_merge(const struct gwd *g)
+let_merge(struct gwd *g)
 {
 	unsigned i;
 	int err = 0;
 
 	for (i = 0; !err && i < g->n_udp && g->conf.udp_gro; i++)
 		err = udp_set_gro(g->udp_fds[i], true);
+	g->udp_gro = g->conf.udp_gro && !err;
 	if (err)
 		log_info("tunnel socket: the kernel puts no datagrams "
 			 "together: %s",

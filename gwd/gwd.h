@@ -38,7 +38,9 @@ struct gwd {
 	struct tun_offload offload; /* granted */
 	int udp_fds[LANES_MAX];	    /* for each lane, or one */
 	unsigned n_udp;
-	int raw_fd; /* -1: not needed */
+	bool udp_gro;		/* datagrams come merged */
+	unsigned most_segments; /* that leave in one message */
+	int raw_fd;		/* -1: not needed */
 	struct kernel_drops *kernel_drops;
 	struct wait *wait;
 	struct tracer *tracer;

@@ -96,6 +96,24 @@ show_counters(void *arg)
 	return o;
 }
 
+/* What is used of the offloads, whether left out by a setting or refused. */
+static json_t *
+show_workers(void *arg)
+{
+	const struct gwd *g = arg;
+	json_t *o = json_object();
+
+	show_number(o, "number", lanes_count(g->lanes));
+	show_number(o, "sockets", g->n_udp);
+	show_put(o, "tun_tso",
+		json_boolean(g->offload.tso && lanes_tun_tso(g->lanes)));
+	show_put(o, "tun_uso",
+		json_boolean(g->offload.uso && lanes_tun_uso(g->lanes)));
+	show_put(o, "udp_gso", json_boolean(g->most_segments > 1));
+	show_put(o, "udp_gro", json_boolean(g->udp_gro));
+	return o;
+}
+
 static json_t *
 show_peers(void *arg)
 {
@@ -132,5 +150,6 @@ status_start(struct ctl *c, struct gwd *g)
 	ctl_add_status(c, "feed", show_feed, g);
 	ctl_add_status(c, "tentative", show_tentative, g);
 	ctl_add_status(c, "packets", show_counters, g);
+	ctl_add_status(c, "workers", show_workers, g);
 	ctl_add_status(c, "peers", show_peers, g);
 }
