@@ -9,6 +9,7 @@
 #include "gwd/batch.h"
 #include "gwd/handover.h"
 #include "gwd/lane.h"
+#include "gwd/maps.h"
 #include "gwd/merge.h"
 #include "gwd/routes.h"
 #include "gwd/super.h"
@@ -17,9 +18,11 @@
 #define OUT_READS   64 /* most reads of the device in a turn */
 #define OUT_BATCHES 8  /* most batches that wait for the one call */
 #define OUT_BYTES                                                              \
-	(320 * 1024) /* packets read in a turn; they stay in cache             \
-		      */
+	(320 * 1024)  /* packets read in a turn; they stay in cache            \
+		       */
+#define OUT_AHEAD   8 /* most reads whose lookups are begun together */
 #define IN_MESSAGES 8
+#define AHEAD_MAX   64 /* most lookups that are begun together */
 
 /* A batch on its way out. */
 struct lane_batch {
@@ -42,6 +45,9 @@ struct lane {
 	uint64_t now_ms;
 	bool hand_all;
 	uint32_t number; /* for packet_in.number */
+
+	struct maps_ahead ahead[AHEAD_MAX]; /* begun, not ended */
+	size_t n_ahead;
 
 	/* out */
 	struct lane_batch batches[OUT_BATCHES];
@@ -82,6 +88,12 @@ void lane_gone(struct lane *l, int err);
  */
 const struct route *lane_route(const struct lane *l, const struct addr *peer,
 	const struct route_way **way);
+/* A packet from the device, or a datagram of this peer, will be translated: its
+ * lookups are begun. After some of them, all of those are ended. */
+void ahead_out(struct lane *l, const uint8_t *pkt, size_t len);
+void ahead_in(struct lane *l, const struct addr *peer, const uint8_t *pkt,
+	size_t len);
+void ahead_end(struct lane *l);
 /* Packets were translated by these entries. */
 void lane_used(
 	const struct lane *l, const struct map *const used[2], enum way way);

@@ -221,10 +221,35 @@ take(struct lane *l, const struct udp_in *m)
 	}
 }
 
+/* The lookups of a message and of those behind it, as many as may be begun
+ * together; how many messages these are, at least one. */
+static size_t
+look_ahead(struct lane *l, const struct udp_in *m, size_t n)
+{
+	size_t i, k, count, len, total = 0;
+	const uint8_t *p;
+
+	for (i = 0; i < n; i++) {
+		const struct datagrams d = {m[i].buf, m[i].len, m[i].segment};
+
+		count = datagrams_count(&d);
+		if (i && total + count > AHEAD_MAX)
+			break;
+		for (k = 0; k < count; k++) {
+			p = datagrams_get(&d, k, &len);
+			ahead_in(l, &m[i].from.from.addr, p, len);
+		}
+		total += count;
+	}
+	ahead_end(l);
+	return i;
+}
+
 size_t
 lane_in(struct lane *l)
 {
-	int i, n;
+	size_t i, ahead = 0;
+	int n;
 
 	if (!l->cfg.receives)
 		return 0;
@@ -235,8 +260,11 @@ lane_in(struct lane *l)
 		return n == -EAGAIN ? 0 : 1;
 	lane_count(&l->counters.udp_recvs, 1);
 	begin(l);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < (size_t)n; i++) {
+		if (i == ahead)
+			ahead += look_ahead(l, &l->messages[i], (size_t)n - i);
 		take(l, &l->messages[i]);
+	}
 	flush(l);
 	return (size_t)n;
 }

@@ -295,27 +295,58 @@ take(struct lane *l, uint8_t *read, size_t len)
 		hand(l, read, len, s.n);
 }
 
+struct a_read {
+	uint8_t *p;
+	size_t len;
+};
+
+/* Some reads, one behind the other, with room for what is made of them: how
+ * many. *err: why there are no more for now, 0. */
+static size_t
+read_some(struct lane *l, struct a_read *v, size_t max, int *err)
+{
+	size_t made = 0, n;
+	ssize_t len;
+
+	*err = 0;
+	for (n = 0; n < max; n++) {
+		if (sizeof(l->out_bytes) - l->used - made < ROOM_NEXT)
+			break;
+		v[n].p = l->out_bytes + l->used;
+		len = tun_read(l->cfg.tun_fd, v[n].p, READ_MAX);
+		if (len < 0) {
+			*err = (int)len;
+			break;
+		}
+		v[n].len = (size_t)len;
+		l->used += v[n].len;
+		made += v[n].len + GW_GROWTH;
+		if (v[n].len > SUPER_VNET)
+			ahead_out(
+				l, v[n].p + SUPER_VNET, v[n].len - SUPER_VNET);
+	}
+	return n;
+}
+
 size_t
 lane_out(struct lane *l)
 {
-	ssize_t n = 0;
-	uint8_t *read;
-	size_t i;
+	struct a_read v[OUT_AHEAD];
+	size_t i, n, total = 0;
+	int err;
 
 	l->used = 0;
-	for (i = 0; i < OUT_READS; i++) {
-		if (sizeof(l->out_bytes) - l->used < ROOM_NEXT)
-			break;
-		read = l->out_bytes + l->used;
-		n = tun_read(l->cfg.tun_fd, read, READ_MAX);
-		if (n < 0)
-			break;
-		l->used += (size_t)n;
-		take(l, read, (size_t)n);
-	}
+	do {
+		n = read_some(l, v, OUT_AHEAD, &err);
+		ahead_end(l);
+		for (i = 0; i < n; i++)
+			take(l, v[i].p, v[i].len);
+		total += n;
+	} while (n == OUT_AHEAD && total < OUT_READS);
 	flush(l);
-	lane_count(&l->counters.tun_reads, i);
-	if (n < 0 && n != -EAGAIN)
-		lane_gone(l, (int)-n);
-	return i;
+	lane_count(&l->counters.tun_reads, total);
+	if (!err || err == -EAGAIN)
+		return total;
+	lane_gone(l, -err);
+	return total + 1;
 }

@@ -428,6 +428,61 @@ maps_local(const struct maps *m, const struct ref *ref)
 	return node_map(find_ref(m, ref));
 }
 
+/* --- ahead --------------------------------------------------------------- */
+
+bool
+maps_ahead_pays(const struct maps *m)
+{
+	return maps_table_is_far(&m->by_ea) || maps_table_is_far(&m->by_peer) ||
+	       maps_table_is_far(&m->serving[BY_IP]);
+}
+
+static void
+begin(struct maps_ahead *a, size_t i, const struct maps_table *t, uint64_t hash)
+{
+	a->table[i] = t;
+	a->hash[i] = hash;
+	maps_table_ahead(t, hash);
+}
+
+void
+maps_ahead_out(const struct maps *m, const struct addr *src,
+	const struct addr *dst, struct maps_ahead *a)
+{
+	const struct maps_table *ip = &m->serving[BY_IP], *ea = &m->by_ea;
+
+	*a = (struct maps_ahead){0};
+	if (maps_table_is_far(ip))
+		begin(a, 0, ip, local_hash(m, src));
+	if (maps_table_is_far(ea))
+		begin(a, 1, ea, local_hash(m, dst));
+}
+
+void
+maps_ahead_in(const struct maps *m, const struct addr *gw,
+	const struct ref *src, const struct ref *dst, struct maps_ahead *a)
+{
+	const struct maps_table *peer = &m->by_peer, *ref = &m->serving[BY_REF];
+
+	*a = (struct maps_ahead){0};
+	if (maps_table_is_far(peer))
+		begin(a, 0, peer, peer_hash(m, gw, src));
+	if (maps_table_is_far(ref))
+		begin(a, 1, ref, ref_hash(m, dst));
+}
+
+void
+maps_ahead_end(const struct maps_ahead *a)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(a->table); i++)
+		if (a->table[i])
+			maps_table_ahead_object(a->table[i], a->hash[i]);
+}
+
+/* --- changes ------------------------------------------------------------- */
+
 static struct ipref_key
 record_key(const struct maps *m, const struct arec *a)
 {

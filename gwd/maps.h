@@ -67,6 +67,23 @@ void maps_del(struct maps *m, const struct arec *key);
 void maps_begin(struct maps *m);
 void maps_sweep(struct maps *m);
 
+/* Lookups that will come, for readers: of a packet from src to dst that leaves,
+ * and of one from this gateway that arrives. Two steps bring what they need
+ * into the CPU's caches without waiting for it: begin for each of some packets,
+ * then end for each, then the lookups. Nothing depends on it. */
+struct maps_ahead {
+	const struct maps_table *table[2]; /* NULL: it is there anyway */
+	uint64_t hash[2];
+};
+
+/* Whether there is anything to be gained. */
+bool maps_ahead_pays(const struct maps *m);
+void maps_ahead_out(const struct maps *m, const struct addr *src,
+	const struct addr *dst, struct maps_ahead *a);
+void maps_ahead_in(const struct maps *m, const struct addr *gw,
+	const struct ref *src, const struct ref *dst, struct maps_ahead *a);
+void maps_ahead_end(const struct maps_ahead *a);
+
 /* Notes that an entry carried a packet this way: used (once until it is taken),
  * and perhaps proved. */
 void maps_used(struct maps *m, const struct map *e, enum way way);

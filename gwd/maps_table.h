@@ -85,6 +85,50 @@ maps_table_probe(const struct maps_slots *s, const void *key, uint64_t hash,
 	return NULL;
 }
 
+#define MAPS_TABLE_NEAR 1024 /* slots that stay in a CPU's first caches */
+#define MAPS_TABLE_LOOK 4    /* slots of a line */
+
+/* So large that lookups wait for memory. */
+static inline bool
+maps_table_is_far(const struct maps_table *t)
+{
+	const struct maps_slots *s =
+		atomic_load_explicit(&t->now, memory_order_acquire);
+
+	return s && s->n > MAPS_TABLE_NEAR;
+}
+
+/* A lookup of this hash will come: the first call brings its slots into the
+ * caches, the second, a little later, the object. They don't wait for memory,
+ * and there have to be slots. */
+static inline void
+maps_table_ahead(const struct maps_table *t, uint64_t hash)
+{
+	const struct maps_slots *s =
+		atomic_load_explicit(&t->now, memory_order_acquire);
+
+	__builtin_prefetch(&s->slot[hash & (s->n - 1)]);
+}
+
+static inline void
+maps_table_ahead_object(const struct maps_table *t, uint64_t hash)
+{
+	const struct maps_slots *s =
+		atomic_load_explicit(&t->now, memory_order_acquire);
+	const struct maps_slot *slot;
+	size_t i;
+
+	for (i = 0; i < MAPS_TABLE_LOOK; i++) {
+		slot = &s->slot[(hash + i) & (s->n - 1)];
+		if (atomic_load_explicit(&slot->hash, memory_order_relaxed) !=
+			hash)
+			continue;
+		__builtin_prefetch(
+			atomic_load_explicit(&slot->obj, memory_order_relaxed));
+		return;
+	}
+}
+
 /* The object with this key, or NULL; key_off and key_len as given to init, for
  * the compiler to know. */
 MAPS_TABLE_INLINE void *
