@@ -366,7 +366,8 @@ maps_new(const struct addr *pub, size_t max)
 		sizeof(struct ipref_key), max);
 	share(m, retire_now);
 	TAILQ_INIT(&m->all);
-	TAILQ_INIT(&m->used);
+	TAILQ_INIT(&m->use[USE_WAITS]);
+	TAILQ_INIT(&m->use[USE_TAKEN]);
 	proofs_init(&m->proofs);
 	return m;
 }

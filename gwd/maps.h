@@ -84,8 +84,8 @@ void maps_ahead_in(const struct maps *m, const struct addr *gw,
 	const struct ref *src, const struct ref *dst, struct maps_ahead *a);
 void maps_ahead_end(const struct maps_ahead *a);
 
-/* Notes that an entry carried a packet this way: used (once until it is taken),
- * and perhaps proved. */
+/* Notes that an entry carried a packet this way: used (once until
+ * maps_use_anew()), and perhaps proved. */
 void maps_used(struct maps *m, const struct map *e, enum way way);
 size_t maps_used_count(struct maps *m);
 /* Takes up to n noted entries as records for FEED_USED; returns how many. One
@@ -93,6 +93,10 @@ size_t maps_used_count(struct maps *m);
  * here, so that a mapper that could not take it is asked again, now and then.
  */
 size_t maps_take_used(struct maps *m, struct arec *out, size_t n);
+/* How many were taken and still are used; of n of these, the first taken first,
+ * it may be noted and taken anew. */
+size_t maps_taken_count(const struct maps *m);
+void maps_use_anew(struct maps *m, size_t n);
 size_t maps_count(const struct maps *m, bool remote);
 
 size_t maps_count_tentative(const struct maps *m);

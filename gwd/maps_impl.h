@@ -37,10 +37,18 @@ struct link {
 
 /* What those who carry packets tell of an entry, and what they have to know. */
 enum {
-	NEWS_USED = 1,	    /* it carried a packet; until it is taken */
+	NEWS_USED = 1,	    /* it carried a packet; until it may be told anew */
 	NEWS_LISTED = 2,    /* it is in maps.news, or about to be */
 	NEWS_GONE = 4,	    /* it was removed */
 	NEWS_TENTATIVE = 8, /* its steps count, see proof.h */
+};
+
+/* What the writer knows of it. */
+enum use {
+	USE_NONE,  /* nothing; in no list */
+	USE_WAITS, /* it carried a packet, to be taken */
+	USE_TAKEN, /* that was taken */
+	USE_N,
 };
 
 #define CACHE_LINE 64
@@ -50,7 +58,7 @@ struct node {
 	_Atomic unsigned news; /* anyone; changes once for many packets */
 	struct map map;	       /* readers: local, gw, ref; else the writer */
 	_Atomic(struct node *) told; /* the next in maps.news; who listed it */
-	bool used;		     /* it is in maps.used */
+	uint8_t use;		     /* enum use: the list it is in */
 	union {
 		struct link ring[N_RINGS]; /* a local entry */
 		struct proof proof;	   /* a tentative entry */
@@ -74,9 +82,9 @@ struct maps {
 	struct maps_table by_peer; /* remote: map.gw, map.ref -> node */
 	struct maps_table serving[N_RINGS]; /* map.local, or map.ref -> node */
 	/* The writer's. */
-	struct table by_own; /* local: map.gw, map.ref -> node */
-	struct node_list all, used;
-	size_t n_used;
+	struct table by_own;		  /* local: map.gw, map.ref -> node */
+	struct node_list all, use[USE_N]; /* by `all`, by `using` */
+	size_t n_use[USE_N];
 	struct proofs proofs;
 	_Atomic(struct node *) news; /* anyone adds, the writer takes all */
 };

@@ -39,6 +39,20 @@ maps_used(struct maps *m, const struct map *e, enum way way)
 }
 
 static void
+set_use(struct maps *m, struct node *n, enum use use)
+{
+	if (n->use != USE_NONE) {
+		TAILQ_REMOVE(&m->use[n->use], n, using);
+		m->n_use[n->use]--;
+	}
+	n->use = (uint8_t)use;
+	if (use != USE_NONE) {
+		TAILQ_INSERT_TAIL(&m->use[use], n, using);
+		m->n_use[use]++;
+	}
+}
+
+static void
 hear(struct maps *m, struct node *n)
 {
 	unsigned news = atomic_fetch_and(&n->news, ~(unsigned)NEWS_LISTED);
@@ -47,11 +61,8 @@ hear(struct maps *m, struct node *n)
 		m->retire(free, n);
 		return;
 	}
-	if (news & NEWS_USED && !n->used) {
-		n->used = true;
-		TAILQ_INSERT_TAIL(&m->used, n, using);
-		m->n_used++;
-	}
+	if (news & NEWS_USED && n->use == USE_NONE)
+		set_use(m, n, USE_WAITS);
 	if (node_is_tentative(n))
 		proofs_look(&m->proofs, &n->proof);
 }
@@ -78,10 +89,7 @@ maps_hear(struct maps *m)
 void
 maps_unhear(struct maps *m, struct node *n)
 {
-	if (n->used) {
-		TAILQ_REMOVE(&m->used, n, using);
-		m->n_used--;
-	}
+	set_use(m, n, USE_NONE);
 	if (atomic_fetch_or(&n->news, NEWS_GONE) & NEWS_LISTED)
 		maps_hear(m);
 	else
@@ -92,7 +100,7 @@ size_t
 maps_used_count(struct maps *m)
 {
 	maps_hear(m);
-	return m->n_used;
+	return m->n_use[USE_WAITS];
 }
 
 static struct arec
@@ -114,17 +122,30 @@ maps_take_used(struct maps *m, struct arec *out, size_t n)
 	size_t i;
 
 	maps_hear(m);
-	for (i = 0; i < n && !TAILQ_EMPTY(&m->used); i++) {
-		e = TAILQ_FIRST(&m->used);
-		TAILQ_REMOVE(&m->used, e, using);
-		m->n_used--;
-		e->used = false;
-		atomic_fetch_and(&e->news, ~(unsigned)NEWS_USED);
+	for (i = 0; i < n && (e = TAILQ_FIRST(&m->use[USE_WAITS])); i++) {
+		set_use(m, e, USE_TAKEN);
 		if (node_is_tentative(e))
 			proofs_anew(&e->proof);
 		out[i] = record_of(e);
 	}
 	return i;
+}
+
+size_t
+maps_taken_count(const struct maps *m)
+{
+	return m->n_use[USE_TAKEN];
+}
+
+void
+maps_use_anew(struct maps *m, size_t n)
+{
+	struct node *e;
+
+	for (; n > 0 && (e = TAILQ_FIRST(&m->use[USE_TAKEN])); n--) {
+		set_use(m, e, USE_NONE);
+		atomic_fetch_and(&e->news, ~(unsigned)NEWS_USED);
+	}
 }
 
 size_t

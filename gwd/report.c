@@ -13,7 +13,8 @@
 #include "gwd/maps.h"
 #include "libipref/log.h"
 
-#define BATCH_MAX 1000 /* records: one packet holds them */
+#define BATCH_MAX 1000	/* records: one packet holds them */
+#define ANEW_MAX  16384 /* entries in a tick: a millisecond or two */
 
 struct batch {
 	struct arec recs[BATCH_MAX];
@@ -28,6 +29,8 @@ struct report {
 	struct batch proved; /* n: under way */
 	struct batch held;   /* the last portion */
 	uint64_t used_ms;    /* last report */
+	uint64_t anew_ms;    /* since when use is told once */
+	size_t n_anew;	     /* entries of which it may be told anew */
 	uint64_t prove_ms;   /* not before */
 	struct log_limit limit;
 };
@@ -196,6 +199,22 @@ report_used(struct report *r)
 
 /* --- life --------------------------------------------------------------- */
 
+/* An entry's use is told once in such a time, however often it is used: 100,000
+ * of them would be told of all the time. Of many it takes several ticks. */
+static void
+use_anew(struct report *r, uint64_t now)
+{
+	size_t n;
+
+	if (now - r->anew_ms >= r->cfg.used) {
+		r->anew_ms = now;
+		r->n_anew = maps_taken_count(r->cfg.maps);
+	}
+	n = r->n_anew < ANEW_MAX ? r->n_anew : ANEW_MAX;
+	r->n_anew -= n;
+	maps_use_anew(r->cfg.maps, n);
+}
+
 void
 report_tick(struct report *r, uint64_t now)
 {
@@ -204,6 +223,7 @@ report_tick(struct report *r, uint64_t now)
 	if (now - r->used_ms >= r->cfg.used ||
 		maps_used_count(r->cfg.maps) >= BATCH_MAX)
 		report_used(r);
+	use_anew(r, now);
 }
 
 struct report *
@@ -211,8 +231,10 @@ report_new(const struct report_config *cfg)
 {
 	struct report *r = calloc(1, sizeof(*r));
 
-	if (r)
+	if (r) {
 		r->cfg = *cfg;
+		r->anew_ms = now_ms();
+	}
 	return r;
 }
 

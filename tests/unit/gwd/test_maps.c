@@ -374,8 +374,15 @@ START_TEST(test_used)
 	ck_assert(!addr_is_zero(&out[0].gw));
 	ck_assert_uint_eq(out[0].ref.b[REF_LEN - 1], 9);
 	ck_assert_uint_eq(maps_take_used(m, out, 4), 0);
+	/* told once until it may be told anew, the first one first */
 	maps_used(m, by_ea(m, "10.240.1.1"), WAY_OUT);
+	ck_assert_uint_eq(maps_take_used(m, out, 4), 0);
+	ck_assert_uint_eq(maps_taken_count(m), 2);
+	maps_use_anew(m, 1);
+	maps_used(m, by_ea(m, "10.240.1.1"), WAY_OUT);
+	maps_used(m, by_ip(m, "10.1.1.1"), WAY_OUT);
 	ck_assert_uint_eq(maps_take_used(m, out, 4), 1);
+	ck_assert(addr_eq(&out[0].ea, &ea));
 	maps_free(m);
 }
 END_TEST
@@ -481,6 +488,7 @@ START_TEST(test_tentative_refused)
 	ck_assert_uint_eq(maps_take_used(m, out, 4), 1);
 	/* not before it was taken */
 	ck_assert_uint_eq(maps_take_proved(m, out, 4), 1);
+	maps_use_anew(m, 1);
 	maps_used(m, by_ea(m, "10.240.1.1"), WAY_OUT);
 	ck_assert_uint_eq(maps_take_used(m, out, 4), 1);
 	maps_used(m, by_ea(m, "10.240.1.1"), WAY_OUT);
