@@ -125,7 +125,7 @@ run(void *arg)
 		l->hand_all = l->cfg.shared->wants_all(l->cfg.shared->arg);
 		l->now_ms = now_ms();
 		n = (l->gone ? 0 : lane_out(l)) + lane_in(l);
-		if (n || looks_out(l, n > 0))
+		if (looks_out(l, n > 0) || n)
 			qs_quiet();
 		else
 			wait_for_more(l);

@@ -19,10 +19,6 @@
 #include "gwd/pmtu.h"
 #include "gwd/tun.h"
 
-#define ICMP	 1
-#define ICMPV6	 58
-#define PROTO_AT 3 /* in an IPREF header */
-
 static void
 hand(struct lane *l, const struct udp_from *from, const uint8_t *p, size_t len,
 	uint16_t segment, size_t packets)
@@ -66,29 +62,20 @@ write_one(struct lane *l, const struct packet_in *in,
 		passed(l, 1, in->len, out->used);
 }
 
+/* mtu: of the path to its peer. False: not this way. */
 static bool
-is_icmp(const uint8_t *p, size_t len)
-{
-	return len > PROTO_AT && (p[PROTO_AT] == ICMP || p[PROTO_AT] == ICMPV6);
-}
-
-/* False: not this way. */
-static bool
-carry_one(struct lane *l, const struct packet_in *in)
+carry_one(struct lane *l, const struct packet_in *in, uint32_t mtu)
 {
 	struct packet_out out = {.p = l->one, .size = sizeof(l->one)};
 	const struct lane_rules *r = l->rules;
-	const struct route_way *way;
 
 	decap(&r->set, l->cfg.maps, in, &out);
 	if (out.drop || out.whole || out.from_self ||
 		frag_for_host(&r->set, in->p, out.len, PMTU_V6_LEAST) ||
-		(is_icmp(in->p, in->len) &&
-			probe_is_answer(&r->set, &r->probe, in->p, in->len)))
+		probe_is_answer(&r->set, &r->probe, in->p, in->len))
 		return false;
-	if (r->clamp_mss && lane_route(l, &in->from, &way) &&
-		mss_fit(&r->set, way->mtu, r->local_mtu, in->p, in->len,
-			L4_LOCAL, &out))
+	if (r->clamp_mss && mss_fit(&r->set, mtu, r->local_mtu, in->p, in->len,
+				    L4_LOCAL, &out))
 		lane_count(&l->counters.mss_clamped, 1);
 	write_one(l, in, &out);
 	return true;
@@ -97,7 +84,8 @@ carry_one(struct lane *l, const struct packet_in *in)
 /* --- together ----------------------------------------------------------- */
 
 /* The device does not take a superpacket: its segments one by one, and no more
- * superpackets of this kind are made. */
+ * superpackets of this kind are made. There are no SYNs among them, so that no
+ * path matters. */
 static void
 refused(struct lane *l, const struct merge_out *m)
 {
@@ -105,7 +93,7 @@ refused(struct lane *l, const struct merge_out *m)
 	size_t i;
 
 	for (i = 0; i < m->n; i++)
-		if (!carry_one(l, m->in[i]))
+		if (!carry_one(l, m->in[i], UINT32_MAX))
 			lane_count(
 				&l->counters.drops[WAY_IN][DROP_TUN_WRITE], 1);
 	atomic_store_explicit(
@@ -174,7 +162,7 @@ take_one(struct lane *l, const struct udp_in *m, const struct route_way *way,
 		return true;
 	}
 	flush(l);
-	if (carry_one(l, in))
+	if (carry_one(l, in, way->mtu))
 		return true;
 	hand(l, &m->from, p, len, 0, 1);
 	return false;
@@ -208,8 +196,10 @@ take(struct lane *l, const struct udp_in *m)
 	const struct route_way *way;
 	const struct route *route;
 
-	if (m->lost)
+	if (m->lost) {
+		lane_count(&l->counters.drops[WAY_IN][DROP_NO_ROOM], 1);
 		return;
+	}
 	route = lane_route(l, &m->from.from.addr, &way);
 	if (!l->hand_all && route && m->from.from.port == way->port &&
 		way->to.ver && addr_eq(&m->from.to, &way->to)) {

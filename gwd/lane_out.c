@@ -18,9 +18,6 @@
 #include "gwd/super.h"
 #include "gwd/tun.h"
 
-#define ICMP   1
-#define ICMPV6 58
-
 #define READ_MAX (SUPER_VNET + SUPER_MAX)
 #define ROOM_NEXT                                                              \
 	(READ_MAX + SUPER_MAX + GW_GROWTH) /* read, and translated             \
@@ -218,7 +215,7 @@ take_super(struct lane *l, const struct super *s)
 	const struct route *route;
 	struct lane_batch *t;
 	struct burst b;
-	size_t before;
+	size_t bytes = 0, before;
 	bool all;
 
 	if (!burst_begin(&b, set, l->cfg.maps, s))
@@ -229,20 +226,13 @@ take_super(struct lane *l, const struct super *s)
 	b.tos = outer_tos(way, b.tos);
 	do {
 		t = batch_for(l, route, way, b.tos, burst_size(&b));
-		before = b.next;
+		before = bytes;
 		all = burst_fill(&b, &t->b);
-		t->local_bytes += super_bytes(s) * (b.next - before) / s->n;
+		bytes = super_bytes(s) * b.next / s->n;
+		t->local_bytes += bytes - before;
 	} while (!all);
 	lane_used(l, b.used, WAY_OUT);
 	return true;
-}
-
-static bool
-is_icmp(const struct super *s)
-{
-	size_t at = s->p[0] >> 4 == 4 ? 9 : 6;
-
-	return s->len > at && (s->p[at] == ICMP || s->p[at] == ICMPV6);
 }
 
 /* out: where it may be written. */
@@ -263,7 +253,7 @@ take_one(struct lane *l, const struct super *s, uint8_t *p, size_t size)
 		return false;
 	route = lane_route(l, &out.peer, &way);
 	if (!route || out.len > frag_room(set, way->mtu) ||
-		(is_icmp(s) && probe_is_echo(set, &way->ref, p, out.len)))
+		probe_is_echo(set, &way->ref, p, out.len))
 		return false;
 	if (l->rules->clamp_mss && mss_fit(set, way->mtu, l->rules->local_mtu,
 					   p, out.len, L4_TUNNEL, &out))
