@@ -34,12 +34,10 @@ hand(struct lane *l, const struct udp_from *from, const uint8_t *p, size_t len,
 }
 
 static void
-passed(struct lane *l, size_t packets, size_t bytes,
-	const struct map *const used[2])
+passed(struct lane *l, size_t packets, size_t bytes)
 {
 	lane_count(&l->counters.packets[WAY_IN], packets);
 	lane_count(&l->counters.bytes[WAY_IN], bytes);
-	lane_used(l, used, WAY_IN);
 }
 
 /* --- one by one --------------------------------------------------------- */
@@ -56,10 +54,12 @@ write_one(struct lane *l, const struct packet_in *in,
 	};
 
 	lane_count(&l->counters.tun_writes, 1);
+	/* before: another lane may have the answer at once */
+	lane_used(l, out->used, WAY_IN);
 	if (tun_writev(l->cfg.tun_fd, iov, ARRAY_LEN(iov)))
 		lane_count(&l->counters.drops[WAY_IN][DROP_TUN_WRITE], 1);
 	else
-		passed(l, 1, in->len, out->used);
+		passed(l, 1, in->len);
 }
 
 /* mtu: of the path to its peer. False: not this way. */
@@ -121,6 +121,7 @@ flush(struct lane *l)
 
 	while (merge_next(&l->merge, &m)) {
 		lane_count(&l->counters.tun_writes, 1);
+		lane_used(l, m.used, WAY_IN);
 		err = tun_writev(l->cfg.tun_fd, m.iov, m.n_iov);
 		if (err == -EINVAL && m.n > 1) {
 			refused(l, &m);
@@ -133,7 +134,7 @@ flush(struct lane *l)
 		}
 		for (i = bytes = 0; i < m.n; i++)
 			bytes += m.in[i]->len;
-		passed(l, m.n, bytes, m.used);
+		passed(l, m.n, bytes);
 	}
 	begin(l);
 }

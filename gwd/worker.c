@@ -75,13 +75,18 @@ job_drop(struct worker *w, const struct job *j, enum drop drop)
 }
 
 void
-job_pass(struct worker *w, const struct job *j, const struct packet_out *out)
+job_used(struct worker *w, const struct job *j, const struct packet_out *out)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(out->used); i++)
 		if (out->used[i])
 			maps_used(w->cfg.maps, out->used[i], j->way);
+}
+
+void
+job_pass(struct worker *w, const struct job *j, const struct packet_out *out)
+{
 	w->counters.packets[j->way]++;
 	w->counters.bytes[j->way] += j->in.len;
 	trace(w, j, "passed");
@@ -179,6 +184,7 @@ run_in(struct worker *w, struct job *j, const struct udp_from *from)
 		note_sender(w, from, j->in.len);
 	if (out.peer_ok && ends_here(w, j)) {
 		peers_alive(w->cfg.peers, &j->in.from, w->now_ms);
+		job_used(w, j, &out);
 		job_pass(w, j, &out);
 	} else if (out.drop) {
 		refuse(w, j, &out);

@@ -71,6 +71,11 @@ void job_out(struct worker *w, const uint8_t *pkt, size_t len);
 void job_datagram(struct worker *w, const uint8_t *pkt, size_t len,
 	const struct udp_from *from);
 
+/* The packet is about to leave by these mappings: not later, for another thread
+ * may carry the answer before this one goes on. */
+void job_used(
+	struct worker *w, const struct job *j, const struct packet_out *out);
+
 /* How a job ends. */
 void job_drop(struct worker *w, const struct job *j, enum drop drop);
 void job_pass(

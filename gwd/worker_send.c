@@ -302,6 +302,7 @@ send_host(struct worker *w, const struct job *j, const struct packet_out *out)
 		mtu = paths_get(w->cfg.hosts, &dst, w->now_ms);
 	}
 	clamp_mss(w, &j->in.from, j->in.p, j->in.len, L4_LOCAL, out);
+	job_used(w, j, out);
 	if (frag_for_host(w->cfg.set, j->in.p, out->len, mtu))
 		err = send_host_pieces(w, out, mtu);
 	else
@@ -353,6 +354,7 @@ send_tunnel(struct worker *w, const struct job *j, const struct packet_out *out)
 	int err;
 
 	clamp_mss(w, &out->peer, out->p, out->len, L4_TUNNEL, out);
+	job_used(w, j, out);
 	err = send_fitting(w, out, j->in.len, &mtu);
 	if (err == -E2BIG)
 		too_big(w, j, out, mtu);
@@ -370,6 +372,7 @@ send_refused(
 	int err;
 
 	learn_why(w, &out->peer, out->len);
+	job_used(w, j, out);
 	err = send_fitting(w, out, j->in.len, &mtu);
 	if (err != -E2BIG) {
 		end_sent(w, j, out, err);
