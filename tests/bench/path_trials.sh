@@ -24,7 +24,7 @@ trials() {
 		no-wan-gro     wan_gro off                  ; wan_gro on
 	TRIALS
 }
-usual_queue=4096 # that gwd sets
+usual_queue=1024 # that gwd sets
 
 # of_present COMMAND END...: of the ends that are there; not of none.
 of_present() {
