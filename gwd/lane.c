@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A turn takes what is there of both ways, up to a bound each; after it the
- * lane holds nothing that could be reclaimed. When there was nothing it waits.
+ * lane holds nothing that could be reclaimed. When nothing is left it waits.
  *
- * Both descriptors are edge-triggered: each turn tries them until they have
- * nothing more, and the socket's error queue, which is the control thread's to
- * read, does not keep lanes awake.
+ * Both descriptors are edge-triggered: once ready, they are tried until they
+ * say that they have nothing more, and then left alone until they are ready
+ * again. The socket's error queue, which is the control thread's to read, does
+ * not keep lanes awake.
  */
 #include "gwd/lane.h"
 
@@ -47,7 +48,7 @@ lane_gone(struct lane *l, int err)
 	const struct handed h = {.kind = HANDED_FAILED, .error = err};
 
 	/* It is tried again in the next turn when there is no room. */
-	l->gone = lane_hand(l, &h, NULL, WAY_OUT, 0);
+	l->ready[WAY_OUT] = !lane_hand(l, &h, NULL, WAY_OUT, 0);
 }
 
 const struct route *
@@ -95,15 +96,22 @@ looks_out(struct lane *l, bool busy)
 	return now_us() < l->look_until;
 }
 
+/* Which way became ready; waits for that when there is nothing to do. */
 static void
-wait_for_more(const struct lane *l)
+look_out(struct lane *l)
 {
-	struct epoll_event e;
+	bool busy = l->ready[WAY_OUT] || l->ready[WAY_IN];
+	struct epoll_event e[WAY_N + 1];
+	int i, n;
 
 	qs_away();
-	if (epoll_wait(l->epoll, &e, 1, -1) < 0 && errno != EINTR)
+	n = epoll_wait(l->epoll, e, ARRAY_LEN(e), busy ? 0 : -1);
+	if (n < 0 && errno != EINTR)
 		bug("epoll: %s", strerror(errno));
 	qs_back();
+	for (i = 0; i < n; i++)
+		if (e[i].data.u32 < WAY_N)
+			l->ready[e[i].data.u32] = true;
 }
 
 static bool
@@ -124,11 +132,17 @@ run(void *arg)
 			&l->cfg.shared->rules, memory_order_acquire);
 		l->hand_all = l->cfg.shared->wants_all(l->cfg.shared->arg);
 		l->now_ms = now_ms();
-		n = (l->gone ? 0 : lane_out(l)) + lane_in(l);
-		if (looks_out(l, n > 0) || n)
+		n = 0;
+		if (l->ready[WAY_OUT])
+			n += lane_out(l);
+		if (l->ready[WAY_IN])
+			n += lane_in(l);
+		if (looks_out(l, n > 0))
+			l->ready[WAY_OUT] = l->ready[WAY_IN] = true;
+		if (l->ready[WAY_OUT] && l->ready[WAY_IN])
 			qs_quiet();
 		else
-			wait_for_more(l);
+			look_out(l);
 	}
 	qs_reader_end();
 	return NULL;
@@ -136,10 +150,11 @@ run(void *arg)
 
 /* --- life --------------------------------------------------------------- */
 
+/* way: which becomes ready; WAY_N: none, it only wakes. */
 static int
-watch(const struct lane *l, int fd, uint32_t events)
+watch(const struct lane *l, int fd, uint32_t events, enum way way)
 {
-	struct epoll_event e = {.events = events, .data.fd = fd};
+	struct epoll_event e = {.events = events, .data.u32 = way};
 
 	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
@@ -161,11 +176,11 @@ prepare(struct lane *l)
 	l->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (l->epoll < 0 || l->stop < 0)
 		return -errno;
-	err = watch(l, l->stop, EPOLLIN);
+	err = watch(l, l->stop, EPOLLIN, WAY_N);
 	if (!err)
-		err = watch(l, l->cfg.tun_fd, EPOLLIN | EPOLLET);
+		err = watch(l, l->cfg.tun_fd, EPOLLIN | EPOLLET, WAY_OUT);
 	if (!err && l->cfg.receives)
-		err = watch(l, l->cfg.udp_fd, EPOLLIN | EPOLLET);
+		err = watch(l, l->cfg.udp_fd, EPOLLIN | EPOLLET, WAY_IN);
 	return err;
 }
 
@@ -198,6 +213,7 @@ lane_new(const struct lane_config *cfg, struct lane **lane)
 	if (l) {
 		l->cfg = *cfg;
 		l->epoll = l->stop = -1;
+		l->ready[WAY_OUT] = l->ready[WAY_IN] = true;
 		err = prepare(l);
 	}
 	if (!err)

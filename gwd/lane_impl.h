@@ -22,6 +22,7 @@
 		       */
 #define OUT_AHEAD   8 /* most reads whose lookups are begun together */
 #define IN_MESSAGES 8
+#define IN_RECVS    8  /* most calls in a turn, of so many messages */
 #define AHEAD_MAX   64 /* most lookups that are begun together */
 
 /* A batch on its way out. */
@@ -37,7 +38,8 @@ struct lane {
 	struct lane_counters counters;
 	pthread_t thread;
 	int epoll, stop; /* owned; an eventfd */
-	bool started, gone;
+	bool started;
+	bool ready[WAY_N]; /* not known to have nothing */
 	atomic_bool stopped;
 	uint64_t look_until; /* us: it looks out instead of waiting */
 	/* of this turn */
@@ -74,7 +76,7 @@ lane_count(_Atomic uint64_t *counter, uint64_t n)
 }
 
 /* One turn: what is there is carried, up to a bound. How much of it there was;
- * 0: nothing, it is time to wait. */
+ * when nothing is left, it is not ready any more. */
 size_t lane_out(struct lane *l);
 size_t lane_in(struct lane *l);
 

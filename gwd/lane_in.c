@@ -236,26 +236,38 @@ look_ahead(struct lane *l, const struct udp_in *m, size_t n)
 	return i;
 }
 
-size_t
-lane_in(struct lane *l)
+static void
+take_all(struct lane *l, size_t n)
 {
 	size_t i, ahead = 0;
-	int n;
 
-	if (!l->cfg.receives)
-		return 0;
-	n = udp_recv_many(l->cfg.udp_fd, l->messages, IN_MESSAGES);
-	if (n < 0)
-		/* what the network said of a datagram of ours; others may wait
-		 * behind it */
-		return n == -EAGAIN ? 0 : 1;
-	lane_count(&l->counters.udp_recvs, 1);
 	begin(l);
-	for (i = 0; i < (size_t)n; i++) {
+	for (i = 0; i < n; i++) {
 		if (i == ahead)
-			ahead += look_ahead(l, &l->messages[i], (size_t)n - i);
+			ahead += look_ahead(l, &l->messages[i], n - i);
 		take(l, &l->messages[i]);
 	}
 	flush(l);
-	return (size_t)n;
+}
+
+size_t
+lane_in(struct lane *l)
+{
+	size_t total = 0;
+	int i, n;
+
+	for (i = 0; i < IN_RECVS && l->cfg.receives; i++) {
+		n = udp_recv_many(l->cfg.udp_fd, l->messages, IN_MESSAGES);
+		if (n == -EAGAIN)
+			break;
+		/* Else it is what the network said of a datagram of ours;
+		 * others may wait behind it. */
+		if (n < 0)
+			continue;
+		lane_count(&l->counters.udp_recvs, 1);
+		take_all(l, (size_t)n);
+		total += (size_t)n;
+	}
+	l->ready[WAY_IN] = i == IN_RECVS;
+	return total;
 }

@@ -335,8 +335,9 @@ lane_out(struct lane *l)
 	} while (n == OUT_AHEAD && total < OUT_READS);
 	flush(l);
 	lane_count(&l->counters.tun_reads, total);
-	if (!err || err == -EAGAIN)
-		return total;
-	lane_gone(l, -err);
-	return total + 1;
+	if (err == -EAGAIN)
+		l->ready[WAY_OUT] = false;
+	else if (err)
+		lane_gone(l, -err);
+	return total;
 }
