@@ -11,6 +11,7 @@
 #include "gwd/lane.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,8 +138,12 @@ run(void *arg)
 			n += lane_out(l);
 		if (l->ready[WAY_IN])
 			n += lane_in(l);
-		if (looks_out(l, n > 0))
+		if (looks_out(l, n > 0)) {
 			l->ready[WAY_OUT] = l->ready[WAY_IN] = true;
+			/* Who would send something may wait for this core. */
+			if (!n)
+				sched_yield();
+		}
 		if (l->ready[WAY_OUT] && l->ready[WAY_IN])
 			qs_quiet();
 		else

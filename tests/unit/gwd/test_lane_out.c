@@ -408,14 +408,9 @@ START_TEST(test_order)
 	}
 	rig_start(&rig);
 	take_handed(&rig, 0);
-	for (i = 0; i < 5; i++) {
-		ck_assert_int_eq(
-			poll(&(struct pollfd){.fd = rig.peer, .events = POLLIN},
-				1, 0),
-			1);
-		peer_gets(&rig, &f, i);
-	}
-	for (; i < 10; i++)
+	lanes_collect(rig.lanes, &rig.counters, 1);
+	ck_assert_uint_ge(rig.counters.packets[WAY_OUT], 5);
+	for (i = 0; i < 10; i++)
 		peer_gets(&rig, &f, i);
 	rig_fini(&rig);
 }
