@@ -39,9 +39,10 @@ struct lane {
 	pthread_t thread;
 	int epoll, stop; /* owned; an eventfd */
 	bool started;
-	bool ready[WAY_N]; /* not known to have nothing */
 	atomic_bool stopped;
+	/* the thread's own from here on */
 	uint64_t look_until; /* us: it looks out instead of waiting */
+	bool ready[WAY_N];   /* not known to have nothing */
 	/* of this turn */
 	const struct lane_rules *rules;
 	uint64_t now_ms;
