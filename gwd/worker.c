@@ -170,6 +170,8 @@ note_sender(struct worker *w, const struct udp_from *from, size_t len)
 	if (w->cfg.before_heard)
 		w->cfg.before_heard(&from->from.addr, w->cfg.arg);
 	peers_heard(w->cfg.peers, &from->from, &from->to, len, w->now_ms);
+	/* Before the packet goes on: the answer may be quicker than we are. */
+	way_changed(w, &from->from.addr);
 }
 
 /* from NULL: a packet that waited; its sender was noted when it came. */
@@ -191,8 +193,6 @@ run_in(struct worker *w, struct job *j, const struct udp_from *from)
 	} else {
 		send_host(w, j, &out);
 	}
-	if (out.peer_ok)
-		way_changed(w, &j->in.from);
 	if (!out.drop && out.whole)
 		hold_last(w, j, &out);
 }
