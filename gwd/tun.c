@@ -236,20 +236,6 @@ tun_read(int fd, uint8_t *buf, size_t size)
 }
 
 int
-tun_write(int fd, const uint8_t *pkt, size_t len)
-{
-	ssize_t n;
-
-	do
-		n = write(fd, pkt, len);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -EIO;
-}
-
-/* The device takes a packet whole or not at all. */
-int
 tun_writev(int fd, const struct iovec *iov, int n)
 {
 	ssize_t len;

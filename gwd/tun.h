@@ -48,11 +48,9 @@ int tun_offload(int fd, struct tun_offload *o) MUSTCHECK;
  * What is longer than size is cut without a word: OFFLOAD_HEADER + 65535 is
  * enough. */
 ssize_t tun_read(int fd, uint8_t *buf, size_t size) MUSTCHECK;
-/* 0, or -errno: the packet is lost then. */
-int tun_write(int fd, const uint8_t *pkt, size_t len) MUSTCHECK;
-/* The same of a packet in pieces, 1024 (IOV_MAX) at most. -EINVAL: the kernel
- * does not take such a superpacket, or the header lies; -EIO: the device is
- * down. */
+/* A packet in pieces, 1024 (IOV_MAX) at most. 0, or -errno: the packet is lost
+ * then. -EINVAL: the kernel does not take such a superpacket, or the header
+ * lies; -EIO: the device is down. */
 int tun_writev(int fd, const struct iovec *iov, int n) MUSTCHECK;
 
 #endif
